@@ -1,0 +1,102 @@
+package dev.basepoint.ipc.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+
+/**
+ * A reusable array of {@code struct iovec} (bits/types/struct_iovec.h).
+ *
+ * <pre>
+ *   0        8         16 bytes
+ *   +--------+---------+
+ *   | base   | len     |  x capacity
+ *   +--------+---------+
+ * </pre>
+ *
+ * Entries are made from segments only, so that the kernel is never handed an address outside
+ * memory which Java has bounds-checked.
+ */
+public final class IovecArray {
+  private static final long BASE_OFFSET = 0;
+  private static final long LEN_OFFSET = 8;
+  private static final long BYTES = 16;
+
+  private final MemorySegment entries;
+  private final int capacity;
+  private int count;
+  private long totalBytes;
+
+  /** Makes room for {@code capacity} entries, at most IOV_MAX (1024), in process-lifetime memory. */
+  public IovecArray(int capacity) {
+    this.capacity = Objects.checkIndex(capacity, 1025);
+    this.entries = Arena.ofAuto().allocate(capacity * BYTES, 8);
+  }
+
+  /** Empties the array. */
+  public void clear() {
+    count = 0;
+    totalBytes = 0;
+  }
+
+  /**
+   * Adds {@code byteCount} bytes of {@code memory} from {@code offset} on; merges with the previous
+   * entry where both are adjacent, which saves the kernel an entry per page.
+   *
+   * @throws IndexOutOfBoundsException if the range is outside {@code memory} or the array is full
+   */
+  public void add(MemorySegment memory, long offset, long byteCount) {
+    Objects.checkFromIndexSize(offset, byteCount, memory.byteSize());
+    long base = memory.address() + offset;
+    if (count > 0) {
+      long last = (count - 1) * BYTES;
+      long lastLength = entries.get(ValueLayout.JAVA_LONG, last + LEN_OFFSET);
+      if (entries.get(ValueLayout.JAVA_LONG, last + BASE_OFFSET) + lastLength == base) {
+        entries.set(ValueLayout.JAVA_LONG, last + LEN_OFFSET, lastLength + byteCount);
+        totalBytes += byteCount;
+        return;
+      }
+    }
+    Objects.checkIndex(count, capacity);
+    entries.set(ValueLayout.JAVA_LONG, count * BYTES + BASE_OFFSET, base);
+    entries.set(ValueLayout.JAVA_LONG, count * BYTES + LEN_OFFSET, byteCount);
+    count++;
+    totalBytes += byteCount;
+  }
+
+  /** Drops the first {@code byteCount} bytes, after a short transfer. */
+  public void consume(long byteCount) {
+    Objects.checkFromIndexSize(0, byteCount, totalBytes);
+    long left = byteCount;
+    int from = 0;
+    while (left > 0) {
+      long length = entries.get(ValueLayout.JAVA_LONG, from * BYTES + LEN_OFFSET);
+      if (length > left) {
+        long base = entries.get(ValueLayout.JAVA_LONG, from * BYTES + BASE_OFFSET);
+        entries.set(ValueLayout.JAVA_LONG, from * BYTES + BASE_OFFSET, base + left);
+        entries.set(ValueLayout.JAVA_LONG, from * BYTES + LEN_OFFSET, length - left);
+        break;
+      }
+      left -= length;
+      from++;
+    }
+    MemorySegment.copy(entries, from * BYTES, entries, 0, (count - from) * BYTES);
+    count -= from;
+    totalBytes -= byteCount;
+  }
+
+  /** Entries in use. */
+  public int count() {
+    return count;
+  }
+
+  /** Sum of all lengths. */
+  public long totalBytes() {
+    return totalBytes;
+  }
+
+  long address() {
+    return entries.address();
+  }
+}
