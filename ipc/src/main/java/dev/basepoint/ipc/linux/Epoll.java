@@ -69,7 +69,13 @@ public final class Epoll implements AutoCloseable {
     control.set(ValueLayout.JAVA_LONG_UNALIGNED, DATA_OFFSET, token);
     ErrnoException.check(
         Libc.syscall(
-            Syscalls.SYS_EPOLL_CTL, fd.number(), operation, target.number(), control.address(), 0, 0),
+            Syscalls.SYS_EPOLL_CTL,
+            fd.number(),
+            operation,
+            target.number(),
+            control.address(),
+            0,
+            0),
         "epoll_ctl");
   }
 

@@ -39,7 +39,10 @@ public final class Errno {
 
   private Errno() {}
 
-  /** Returns the constant's name and a short English text, for example {@code "ENOENT (no such file or directory)"}. */
+  /**
+   * Returns the constant's name and a short English text, for example {@code "ENOENT (no such file
+   * or directory)"}.
+   */
   public static String describe(int errno) {
     return switch (errno) {
       case EPERM -> "EPERM (operation not permitted)";

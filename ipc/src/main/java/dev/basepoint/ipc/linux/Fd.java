@@ -53,15 +53,18 @@ public final class Fd implements AutoCloseable {
     return own(
         (int)
             ErrnoException.check(
-                Libc.syscall(Syscalls.SYS_FCNTL, number(), F_DUPFD_CLOEXEC, 3), "fcntl F_DUPFD_CLOEXEC"));
+                Libc.syscall(Syscalls.SYS_FCNTL, number(), F_DUPFD_CLOEXEC, 3),
+                "fcntl F_DUPFD_CLOEXEC"));
   }
 
   /** Sets or clears O_NONBLOCK. */
   public void setNonBlocking(boolean nonBlocking) throws ErrnoException {
     long flags =
-        ErrnoException.check(Libc.syscall(Syscalls.SYS_FCNTL, number(), F_GETFL, 0), "fcntl F_GETFL");
+        ErrnoException.check(
+            Libc.syscall(Syscalls.SYS_FCNTL, number(), F_GETFL, 0), "fcntl F_GETFL");
     long wanted = nonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-    ErrnoException.check(Libc.syscall(Syscalls.SYS_FCNTL, number(), F_SETFL, wanted), "fcntl F_SETFL");
+    ErrnoException.check(
+        Libc.syscall(Syscalls.SYS_FCNTL, number(), F_SETFL, wanted), "fcntl F_SETFL");
   }
 
   /** Sets or clears close-on-exec. */

@@ -15,8 +15,8 @@ import java.util.Objects;
  *   +--------+---------+
  * </pre>
  *
- * Entries are made from segments only, so that the kernel is never handed an address outside
- * memory which Java has bounds-checked.
+ * Entries are made from segments only, so that the kernel is never handed an address outside memory
+ * which Java has bounds-checked.
  */
 public final class IovecArray {
   private static final long BASE_OFFSET = 0;
@@ -28,7 +28,9 @@ public final class IovecArray {
   private int count;
   private long totalBytes;
 
-  /** Makes room for {@code capacity} entries, at most IOV_MAX (1024), in process-lifetime memory. */
+  /**
+   * Makes room for {@code capacity} entries, at most IOV_MAX (1024), in process-lifetime memory.
+   */
   public IovecArray(int capacity) {
     this.capacity = Objects.checkIndex(capacity, 1025);
     this.entries = Arena.ofAuto().allocate(capacity * BYTES, 8);

@@ -46,8 +46,7 @@ final class Libc {
 
   /** Returns a handle of the common shape for the libc function {@code name}. */
   static MethodHandle handle(String name) {
-    return LINKER.downcallHandle(
-        address(name), SHAPE, Linker.Option.captureCallState("errno"));
+    return LINKER.downcallHandle(address(name), SHAPE, Linker.Option.captureCallState("errno"));
   }
 
   /** Returns the address of the libc symbol {@code name}. */

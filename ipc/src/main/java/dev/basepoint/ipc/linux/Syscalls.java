@@ -59,13 +59,17 @@ public final class Syscalls {
     return Libc.syscall(SYS_READ, fd, buffer.address(), buffer.byteSize());
   }
 
-  /** read(2) of {@code byteCount} bytes into {@code buffer} from {@code offset} on, without slicing. */
+  /**
+   * read(2) of {@code byteCount} bytes into {@code buffer} from {@code offset} on, without slicing.
+   */
   public static long read(int fd, MemorySegment buffer, long offset, long byteCount) {
     checkRange(buffer, offset, byteCount);
     return Libc.syscall(SYS_READ, fd, buffer.address() + offset, byteCount);
   }
 
-  /** write(2) of all of {@code buffer}; returns the byte count, possibly short, or {@code -errno}. */
+  /**
+   * write(2) of all of {@code buffer}; returns the byte count, possibly short, or {@code -errno}.
+   */
   public static long write(int fd, MemorySegment buffer) {
     return Libc.syscall(SYS_WRITE, fd, buffer.address(), buffer.byteSize());
   }
@@ -98,14 +102,12 @@ public final class Syscalls {
 
   /** pread64(2). */
   public static long pread(int fd, MemorySegment buffer, long fileOffset) {
-    return Libc.syscall(
-        SYS_PREAD64, fd, buffer.address(), buffer.byteSize(), fileOffset, 0, 0);
+    return Libc.syscall(SYS_PREAD64, fd, buffer.address(), buffer.byteSize(), fileOffset, 0, 0);
   }
 
   /** pwrite64(2). */
   public static long pwrite(int fd, MemorySegment buffer, long fileOffset) {
-    return Libc.syscall(
-        SYS_PWRITE64, fd, buffer.address(), buffer.byteSize(), fileOffset, 0, 0);
+    return Libc.syscall(SYS_PWRITE64, fd, buffer.address(), buffer.byteSize(), fileOffset, 0, 0);
   }
 
   /** fdatasync(2). */

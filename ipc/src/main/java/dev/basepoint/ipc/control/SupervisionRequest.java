@@ -1,0 +1,206 @@
+package dev.basepoint.ipc.control;
+
+import dev.basepoint.ipc.linux.Fd;
+import java.util.List;
+
+/** What the launcher asks of a child. */
+public sealed interface SupervisionRequest {
+  /** Longest name of a VM or a device. */
+  int NAME_CHARS_MAX = 64;
+
+  /** Offers the protocol version and optional features; must come first, once. */
+  record Hello(int version, long featureBits) implements SupervisionRequest {}
+
+  /** Tells a child what it is to be; once. */
+  sealed interface Configure extends SupervisionRequest {}
+
+  /**
+   * The virtual machine of a vmm-main.
+   *
+   * @param memoryBytes guest RAM, a multiple of 4096
+   * @param vcpus 1 to {@link #VCPUS_MAX}
+   * @param kvm an open /dev/kvm
+   * @param kernel the kernel image, readable
+   * @param initrd or null
+   * @param consoleInput bytes for the guest's serial port, or null
+   * @param consoleOutput takes what the guest writes to its serial port
+   */
+  record ConfigureVm(
+      String name,
+      long memoryBytes,
+      int vcpus,
+      String commandLine,
+      Fd kvm,
+      Fd kernel,
+      Fd initrd,
+      Fd consoleInput,
+      Fd consoleOutput,
+      List<Attachment> devices)
+      implements Configure {
+    public static final int VCPUS_MAX = 8;
+    public static final int DEVICES_MAX = 16;
+    public static final int COMMAND_LINE_CHARS_MAX = 2048;
+    public static final long MEMORY_BYTES_MIN = 2L << 20;
+    public static final long MEMORY_BYTES_MAX = 1L << 40;
+
+    public ConfigureVm {
+      checkName(name);
+      devices = List.copyOf(devices);
+      check(
+          memoryBytes >= MEMORY_BYTES_MIN
+              && memoryBytes <= MEMORY_BYTES_MAX
+              && memoryBytes % 4096 == 0,
+          "memory",
+          memoryBytes);
+      check(vcpus >= 1 && vcpus <= VCPUS_MAX, "vcpus", vcpus);
+      check(devices.size() <= DEVICES_MAX, "device count", devices.size());
+      check(
+          commandLine.length() <= COMMAND_LINE_CHARS_MAX,
+          "command line length",
+          commandLine.length());
+    }
+  }
+
+  /**
+   * A device of the VM.
+   *
+   * @param channel vmm-main's end of the device channel
+   */
+  record Attachment(String name, Kind kind, Fd channel) {
+    public Attachment {
+      checkName(name);
+    }
+  }
+
+  /** What a device is, by the name of its server's role. */
+  enum Kind {
+    BLK,
+    NET,
+    RNG;
+
+    /** The name on the wire. */
+    public String wireName() {
+      return name().toLowerCase(java.util.Locale.ROOT);
+    }
+  }
+
+  /**
+   * A block device.
+   *
+   * @param channel the server's end of the device channel
+   * @param image the disk image; its size is the capacity
+   * @param direct the image was opened with O_DIRECT
+   * @param serial at most 20 ASCII characters (virtio 1.2 section 5.2.6.1)
+   * @param blockSizeBytes a power of two from 512 to 65536
+   * @param discard offer DISCARD and WRITE_ZEROES
+   */
+  record ConfigureBlk(
+      String name,
+      Fd channel,
+      Fd image,
+      boolean readOnly,
+      boolean direct,
+      String serial,
+      int queueCount,
+      int queueSize,
+      int blockSizeBytes,
+      boolean discard)
+      implements Configure {
+    public ConfigureBlk {
+      checkName(name);
+      check(serial.length() <= 20, "serial length", serial.length());
+      check(queueCount >= 1 && queueCount <= 16, "queue count", queueCount);
+      checkQueueSize(queueSize);
+      check(
+          blockSizeBytes >= 512 && blockSizeBytes <= 65536 && Integer.bitCount(blockSizeBytes) == 1,
+          "block size",
+          blockSizeBytes);
+    }
+  }
+
+  /** What carries a network device's packets. */
+  enum NetBackend {
+    /** A TAP device opened with IFF_NO_PI and IFF_VNET_HDR. */
+    TAP,
+    /** A stream socket with a 32-bit big-endian length before each packet. */
+    STREAM
+  }
+
+  /**
+   * A network device.
+   *
+   * @param mac six bytes
+   * @param mtuBytes 68 to 65535
+   * @param offloads offer checksum and segmentation offloads where the back end has them
+   */
+  record ConfigureNet(
+      String name,
+      Fd channel,
+      Fd backendFd,
+      NetBackend backend,
+      byte[] mac,
+      int mtuBytes,
+      int queueSize,
+      boolean offloads,
+      boolean linkUp)
+      implements Configure {
+    public ConfigureNet {
+      checkName(name);
+      check(mac.length == 6, "MAC length", mac.length);
+      check(mtuBytes >= 68 && mtuBytes <= 65535, "MTU", mtuBytes);
+      checkQueueSize(queueSize);
+    }
+  }
+
+  /**
+   * An entropy device.
+   *
+   * @param rateBytesPerSecond 0 for no limit
+   * @param requestBytesMax most bytes for one request
+   */
+  record ConfigureRng(
+      String name, Fd channel, long rateBytesPerSecond, int requestBytesMax, int queueSize)
+      implements Configure {
+    public ConfigureRng {
+      checkName(name);
+      check(rateBytesPerSecond >= 0, "rate", rateBytesPerSecond);
+      check(requestBytesMax >= 1 && requestBytesMax <= 1 << 20, "request limit", requestBytesMax);
+      checkQueueSize(queueSize);
+    }
+  }
+
+  /** Lets the configured VM run. */
+  record RunVm() implements SupervisionRequest {}
+
+  /** Stops every vCPU at an instruction boundary. */
+  record PauseVm() implements SupervisionRequest {}
+
+  /** Lets a paused VM go on. */
+  record ResumeVm() implements SupervisionRequest {}
+
+  /** Asks for all counters. */
+  record ReadCounters() implements SupervisionRequest {}
+
+  /** Sets a network device's link state. */
+  record SetLink(boolean up) implements SupervisionRequest {}
+
+  /** Ends the process cleanly. */
+  record Stop() implements SupervisionRequest {}
+
+  /** Asks for a sign of life. */
+  record Ping() implements SupervisionRequest {}
+
+  private static void check(boolean valid, String what, long value) {
+    if (!valid) {
+      throw new IllegalArgumentException(what + " " + value + " is out of range");
+    }
+  }
+
+  private static void checkQueueSize(int size) {
+    check(size >= 2 && size <= 1024 && Integer.bitCount(size) == 1, "queue size", size);
+  }
+
+  private static void checkName(String name) {
+    check(!name.isEmpty() && name.length() <= NAME_CHARS_MAX, "name length", name.length());
+  }
+}
