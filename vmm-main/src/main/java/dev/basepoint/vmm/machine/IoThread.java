@@ -1,0 +1,66 @@
+package dev.basepoint.vmm.machine;
+
+import dev.basepoint.ipc.linux.ErrnoException;
+import dev.basepoint.ipc.loop.EventLoop;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/**
+ * The one thread that serves the descriptors of all devices: kicks of the guest, calls of the
+ * device servers, console input. It ends only when closed; a failure on it is reported and fatal.
+ */
+public final class IoThread implements AutoCloseable {
+  private static final Duration JOIN_DEADLINE = Duration.ofSeconds(5);
+  private static final long STACK_BYTES = 512 * 1024;
+
+  private final EventLoop loop;
+  private final Thread thread;
+  private final Consumer<Throwable> onFailure;
+
+  /**
+   * Makes the thread without starting it, so that descriptors can be registered from here.
+   *
+   * @param onFailure called on the thread when a handler throws; the loop has then ended
+   */
+  public IoThread(Consumer<Throwable> onFailure) throws ErrnoException {
+    this.loop = new EventLoop();
+    this.onFailure = onFailure;
+    this.thread =
+        Thread.ofPlatform().name("io").daemon().stackSize(STACK_BYTES).unstarted(this::run);
+  }
+
+  /** The loop; see its thread rules. */
+  public EventLoop loop() {
+    return loop;
+  }
+
+  /** Starts serving. */
+  public void start() {
+    thread.start();
+  }
+
+  private void run() {
+    try {
+      loop.run();
+    } catch (ErrnoException | RuntimeException | Error e) {
+      onFailure.accept(e);
+    }
+  }
+
+  /** Ends the thread, then frees the loop. */
+  @Override
+  public void close() {
+    loop.stop();
+    if (thread.isAlive()) {
+      try {
+        if (!thread.join(JOIN_DEADLINE)) {
+          throw new IllegalStateException("the I/O thread does not end");
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+    loop.close();
+  }
+}
