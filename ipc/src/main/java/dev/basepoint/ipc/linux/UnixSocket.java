@@ -3,6 +3,7 @@ package dev.basepoint.ipc.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -21,6 +22,8 @@ public final class UnixSocket implements AutoCloseable {
   /** The most descriptors one message may carry; the kernel's SCM_MAX_FD. */
   public static final int SCM_MAX_FD = 253;
 
+  private static final int SYS_SOCKET = 41;
+  private static final int SUN_PATH_BYTES = 108;
   private static final int AF_UNIX = 1;
   private static final int SOCK_STREAM = 1;
   private static final int SOCK_NONBLOCK = 0x800;
@@ -93,6 +96,37 @@ public final class UnixSocket implements AutoCloseable {
         new UnixSocket(Fd.own(pair.get(ValueLayout.JAVA_INT, 0))),
         new UnixSocket(Fd.own(pair.get(ValueLayout.JAVA_INT, 4)))
       };
+    }
+  }
+
+  /**
+   * Connects to the stream socket at {@code path}; the connection blocks like any socket that is not
+   * made otherwise.
+   *
+   * @throws ErrnoException ENOENT if there is no socket, ECONNREFUSED if nobody listens
+   */
+  public static Fd connect(String path) throws ErrnoException {
+    byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
+    if (bytes.length >= SUN_PATH_BYTES) {
+      throw new ErrnoException("socket path " + path + " is longer than 107 bytes", Errno.EINVAL);
+    }
+    Fd socket =
+        Fd.own(
+            (int)
+                ErrnoException.check(
+                    Libc.syscall(SYS_SOCKET, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment address = arena.allocate(2 + SUN_PATH_BYTES, 8);
+      address.set(ValueLayout.JAVA_SHORT, 0, (short) AF_UNIX);
+      MemorySegment.copy(bytes, 0, address, ValueLayout.JAVA_BYTE, 2, bytes.length);
+      ErrnoException.check(
+          Libc.syscall(
+              Syscalls.SYS_CONNECT, socket.number(), address.address(), address.byteSize()),
+          "connect " + path);
+      return socket;
+    } catch (ErrnoException e) {
+      socket.close();
+      throw e;
     }
   }
 

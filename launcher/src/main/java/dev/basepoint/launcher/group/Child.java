@@ -1,0 +1,177 @@
+package dev.basepoint.launcher.group;
+
+import dev.basepoint.ipc.control.FrameChannel;
+import dev.basepoint.ipc.control.Requester;
+import dev.basepoint.ipc.control.SupervisionEvent;
+import dev.basepoint.ipc.control.SupervisionProtocol;
+import dev.basepoint.ipc.control.SupervisionReply;
+import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.ChildProcess;
+import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.ipc.linux.OpenFile;
+import dev.basepoint.ipc.linux.Pipe;
+import dev.basepoint.ipc.linux.Signals;
+import dev.basepoint.ipc.linux.UnixSocket;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+
+/** One supervised process: its end of the supervision channel, its output and its life. */
+public final class Child implements AutoCloseable {
+  /** A child that neither stops nor answers is killed after this long. */
+  private static final Duration STOP_PATIENCE = Duration.ofMillis(700);
+
+  private final String name;
+  private final Role role;
+  private final ChildProcess process;
+  private final Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester;
+  private final Fd output;
+  private final OutputTail tail = new OutputTail();
+  private final long spawnedNanos;
+
+  private Child(
+      String name,
+      Role role,
+      ChildProcess process,
+      Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester,
+      Fd output,
+      long spawnedNanos) {
+    this.name = name;
+    this.role = role;
+    this.process = process;
+    this.requester = requester;
+    this.output = output;
+    this.spawnedNanos = spawnedNanos;
+  }
+
+  /**
+   * Starts a process of {@code role}.
+   *
+   * @param name of the VM or the device it serves
+   * @param listener hears its events and the end of its channel
+   */
+  static Child spawn(
+      String name,
+      Role role,
+      Installation installation,
+      Requester.Listener<SupervisionEvent> listener)
+      throws IOException {
+    UnixSocket[] pair = UnixSocket.pair();
+    Pipe output = Pipe.create();
+    try (Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY)) {
+      long spawnedNanos = System.nanoTime();
+      ChildProcess process =
+          ChildProcess.spawn(
+              installation.command(role),
+              List.of(),
+              List.of(nothing, output.writeEnd(), output.writeEnd(), pair[1].fd()));
+      FrameChannel channel = new FrameChannel(pair[0], name);
+      Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester =
+          new Requester<>(channel, new SupervisionProtocol(), listener).start();
+      return new Child(name, role, process, requester, output.readEnd(), spawnedNanos);
+    } catch (IOException e) {
+      pair[0].close();
+      output.readEnd().close();
+      throw e;
+    } finally {
+      pair[1].close();
+      output.writeEnd().close();
+    }
+  }
+
+  /**
+   * Waits until the process serves its channel, and checks that it is what it should be.
+   *
+   * @throws IOException if it is not, or ended, or took longer than {@code timeout}
+   */
+  void greet(Duration timeout) throws IOException {
+    SupervisionReply reply =
+        call(new SupervisionRequest.Hello(SupervisionProtocol.VERSION, 0), timeout);
+    if (!(reply instanceof SupervisionReply.Hello hello)) {
+      throw new IOException(name + " answered Hello with something else");
+    }
+    if (hello.version() != SupervisionProtocol.VERSION) {
+      throw new IOException(
+          name
+              + " speaks supervision protocol "
+              + hello.version()
+              + ", not "
+              + SupervisionProtocol.VERSION
+              + "; rebuild with ./vmm-launch");
+    }
+  }
+
+  /** Asks the child; see {@link Requester#call}. */
+  SupervisionReply call(SupervisionRequest request, Duration timeout) throws IOException {
+    return requester.call(request, timeout);
+  }
+
+  /** The VM's or device's name. */
+  public String name() {
+    return name;
+  }
+
+  public Role role() {
+    return role;
+  }
+
+  public int pid() {
+    return process.pid();
+  }
+
+  /** When it was started, on the System.nanoTime clock. */
+  public long spawnedNanos() {
+    return spawnedNanos;
+  }
+
+  /** Readable once the process has ended. */
+  Fd pidfd() {
+    return process.pidfd();
+  }
+
+  /** What the process writes to standard output and error, which it does only when in trouble. */
+  Fd output() {
+    return output;
+  }
+
+  OutputTail tail() {
+    return tail;
+  }
+
+  /** How the process ended, or null while it runs. */
+  ChildProcess.Exit pollExit() throws IOException {
+    return process.pollExit();
+  }
+
+  /** Asks the process to end; {@link #ensureEnded} makes sure. */
+  void requestStop() {
+    try {
+      requester.call(new SupervisionRequest.Stop(), STOP_PATIENCE);
+    } catch (IOException e) {
+      // It has ended, or hangs: ensureEnded deals with both.
+      process.signal(Signals.SIGKILL);
+    }
+  }
+
+  /** Waits for the end; kills the process if it takes too long. */
+  ChildProcess.Exit ensureEnded() throws IOException {
+    ChildProcess.Exit exit = process.awaitExit(System.nanoTime() + STOP_PATIENCE.toNanos());
+    if (exit == null) {
+      process.signal(Signals.SIGKILL);
+      exit = process.awaitExit(System.nanoTime() + Duration.ofSeconds(10).toNanos());
+    }
+    return exit;
+  }
+
+  /** Kills the process at once. */
+  void kill() {
+    process.signal(Signals.SIGKILL);
+  }
+
+  @Override
+  public void close() {
+    requester.close();
+    process.close();
+    output.close();
+  }
+}

@@ -1,0 +1,74 @@
+package dev.basepoint.launcher.group;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Where the parts of the product lie, and how each role's JVM is started.
+ *
+ * @param root the project's directory
+ * @param javaHome the JDK that runs the children
+ */
+public record Installation(Path root, Path javaHome) {
+  /** Set by the vmm-launch script. */
+  public static final String ROOT_PROPERTY = "vmm.root";
+
+  /** The installation that this launcher was started from. */
+  public static Installation current() {
+    String root = System.getProperty(ROOT_PROPERTY);
+    Path rootPath = root == null ? Path.of("").toAbsolutePath() : Path.of(root);
+    return new Installation(rootPath, Path.of(System.getProperty("java.home")));
+  }
+
+  /** The role's self-contained jar. */
+  public Path jar(Role role) throws IOException {
+    Path target = root.resolve(role.module()).resolve("target");
+    try (var files = Files.newDirectoryStream(target, role.module() + "-*-all.jar")) {
+      for (Path file : files) {
+        return file;
+      }
+    } catch (IOException e) {
+      throw new IOException(
+          "the jar of " + role.module() + " is missing in " + target + "; run ./vmm-launch version", e);
+    }
+    throw new IOException(
+        "the jar of " + role.module() + " is missing in " + target + "; run ./vmm-launch version");
+  }
+
+  /** The command line of a child JVM. */
+  public List<String> command(Role role) throws IOException {
+    Path jar = jar(role);
+    List<String> command = new ArrayList<>();
+    command.add(javaHome.resolve("bin/java").toString());
+    // A device server's live data is a few hundred KiB; the limit makes a leak an early, clear end.
+    command.add(role == Role.VMM_MAIN ? "-Xmx32m" : "-Xmx16m");
+    command.add("-Xmn2m");
+    command.add("-XX:+UseSerialGC");
+    command.add("-XX:-UsePerfData");
+    command.add("-XX:ReservedCodeCacheSize=16m");
+    command.add("-XX:CICompilerCount=2");
+    command.add("-XX:-UseDynamicNumberOfCompilerThreads");
+    command.add("-XX:-UseContainerSupport");
+    command.add("-XX:+ExitOnOutOfMemoryError");
+    command.add("-XX:TrimNativeHeapInterval=3000");
+    command.add("-Xshare:auto");
+    command.add("--enable-native-access=ALL-UNNAMED");
+    command.add("--sun-misc-unsafe-memory-access=allow");
+    command.add("-cp");
+    command.add(jar.toString());
+    command.add(mainClass(role));
+    return command;
+  }
+
+  private static String mainClass(Role role) {
+    return switch (role) {
+      case VMM_MAIN -> "dev.basepoint.vmm.Main";
+      case BLK -> "dev.basepoint.device.blk.Main";
+      case NET -> "dev.basepoint.device.net.Main";
+      case RNG -> "dev.basepoint.device.rng.Main";
+    };
+  }
+}
