@@ -29,8 +29,7 @@ public final class NetworkNamespace {
             () -> {
               try (Fd namespace = OpenFile.open(path, OpenFile.O_RDONLY)) {
                 ErrnoException.check(
-                    Libc.syscall(SYS_SETNS, namespace.number(), CLONE_NEWNET, 0),
-                    "setns " + path);
+                    Libc.syscall(SYS_SETNS, namespace.number(), CLONE_NEWNET, 0), "setns " + path);
               }
               return action.run();
             });

@@ -12,8 +12,7 @@ public record Pipe(Fd readEnd, Fd writeEnd) implements AutoCloseable {
   public static Pipe create() throws ErrnoException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment ends = arena.allocate(8, 8);
-      ErrnoException.check(
-          Libc.syscall(SYS_PIPE2, ends.address(), OpenFile.O_CLOEXEC, 0), "pipe2");
+      ErrnoException.check(Libc.syscall(SYS_PIPE2, ends.address(), OpenFile.O_CLOEXEC, 0), "pipe2");
       return new Pipe(
           Fd.own(ends.get(ValueLayout.JAVA_INT, 0)), Fd.own(ends.get(ValueLayout.JAVA_INT, 4)));
     }

@@ -35,7 +35,8 @@ public final class TapDevice {
    * Attaches to interface {@code name} in the calling thread's network namespace, creating it if it
    * does not exist and the caller may.
    *
-   * @throws ErrnoException EPERM without CAP_NET_ADMIN, EBUSY if another process holds the interface
+   * @throws ErrnoException EPERM without CAP_NET_ADMIN, EBUSY if another process holds the
+   *     interface
    */
   public static Fd open(String name) throws ErrnoException {
     byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
@@ -46,10 +47,8 @@ public final class TapDevice {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment ifreq = arena.allocate(IFREQ_BYTES, 8);
       MemorySegment.copy(bytes, 0, ifreq, ValueLayout.JAVA_BYTE, 0, bytes.length);
-      ifreq.set(
-          ValueLayout.JAVA_SHORT, IFNAMSIZ, (short) (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR));
-      ErrnoException.check(
-          Syscalls.ioctl(tap.number(), TUNSETIFF, ifreq), "TUNSETIFF " + name);
+      ifreq.set(ValueLayout.JAVA_SHORT, IFNAMSIZ, (short) (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR));
+      ErrnoException.check(Syscalls.ioctl(tap.number(), TUNSETIFF, ifreq), "TUNSETIFF " + name);
       MemorySegment headerBytes = arena.allocate(ValueLayout.JAVA_INT);
       headerBytes.set(ValueLayout.JAVA_INT, 0, VNET_HEADER_BYTES);
       ErrnoException.check(

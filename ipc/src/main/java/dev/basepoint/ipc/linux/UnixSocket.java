@@ -100,8 +100,8 @@ public final class UnixSocket implements AutoCloseable {
   }
 
   /**
-   * Connects to the stream socket at {@code path}; the connection blocks like any socket that is not
-   * made otherwise.
+   * Connects to the stream socket at {@code path}; the connection blocks like any socket that is
+   * not made otherwise.
    *
    * @throws ErrnoException ENOENT if there is no socket, ECONNREFUSED if nobody listens
    */

@@ -31,9 +31,7 @@ public final class GuestMemory {
    */
   public GuestMemory(List<MemoryRegion> regions) {
     List<MemoryRegion> sorted =
-        regions.stream()
-            .sorted((a, b) -> Long.compareUnsigned(a.baseGpa(), b.baseGpa()))
-            .toList();
+        regions.stream().sorted((a, b) -> Long.compareUnsigned(a.baseGpa(), b.baseGpa())).toList();
     if (sorted.isEmpty()) {
       throw new IllegalArgumentException("an address space needs at least one memory region");
     }

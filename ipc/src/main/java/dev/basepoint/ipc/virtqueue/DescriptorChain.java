@@ -155,8 +155,8 @@ public final class DescriptorChain {
   }
 
   /**
-   * Hands the ranges of {@code byteCount} readable bytes from {@code position} on to a sink; returns
-   * how many bytes there were.
+   * Hands the ranges of {@code byteCount} readable bytes from {@code position} on to a sink;
+   * returns how many bytes there were.
    */
   public long readableRanges(long position, long byteCount, RangeSink sink) {
     return ranges(0, readableCount, position, byteCount, sink);

@@ -14,8 +14,8 @@ import java.util.Optional;
  * <p>Belongs to one thread. Nothing allocates after {@link #open}.
  *
  * <p>Use: {@link #pop} until EMPTY, {@link #push} for each request that is done, {@link #publish}
- * once per batch and send a call if it says so; before sleeping, {@link #enableKicks} and
- * go on if it says that more came meanwhile.
+ * once per batch and send a call if it says so; before sleeping, {@link #enableKicks} and go on if
+ * it says that more came meanwhile.
  */
 public final class DeviceQueue {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -76,11 +76,7 @@ public final class DeviceQueue {
     // A bad size is refused below; until then it only must not be an impossible limit.
     int descriptors = RingAddresses.isQueueSize(addresses.queueSize()) ? addresses.queueSize() : 1;
     return open(
-        memory,
-        addresses,
-        features,
-        QueueLimits.ofSpecification(descriptors),
-        QueuePosition.START);
+        memory, addresses, features, QueueLimits.ofSpecification(descriptors), QueuePosition.START);
   }
 
   /**
@@ -151,8 +147,8 @@ public final class DeviceQueue {
   }
 
   /**
-   * Reads a chain that was in flight at the position this queue was opened with, so that its request
-   * can be served again.
+   * Reads a chain that was in flight at the position this queue was opened with, so that its
+   * request can be served again.
    *
    * @throws IllegalArgumentException if no such chain can be in flight
    */

@@ -229,8 +229,7 @@ public final class DriverQueue {
       }
       seenUsed = idx;
     }
-    long entry =
-        used.get(WORD, VirtqUsed.RING_OFFSET + (nextUsed & mask) * VirtqUsed.ENTRY_BYTES);
+    long entry = used.get(WORD, VirtqUsed.RING_OFFSET + (nextUsed & mask) * VirtqUsed.ENTRY_BYTES);
     usedId = VirtqUsed.id(entry);
     usedLength = VirtqUsed.length(entry);
     if (usedId < 0 || usedId >= queueSize) {
@@ -382,7 +381,8 @@ public final class DriverQueue {
     for (int i = id; i != NONE; i = nextDesc[i]) {
       boolean last = nextDesc[i] == NONE;
       int flags =
-          (writable[i] ? VirtqDesc.VIRTQ_DESC_F_WRITE : 0) | (last ? 0 : VirtqDesc.VIRTQ_DESC_F_NEXT);
+          (writable[i] ? VirtqDesc.VIRTQ_DESC_F_WRITE : 0)
+              | (last ? 0 : VirtqDesc.VIRTQ_DESC_F_NEXT);
       long at = i * VirtqDesc.BYTES;
       desc.set(WORD, at + VirtqDesc.ADDR_OFFSET, gpas[i]);
       desc.set(

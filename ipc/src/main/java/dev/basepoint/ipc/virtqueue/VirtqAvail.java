@@ -36,8 +36,8 @@ public final class VirtqAvail {
   public static final long ALIGNMENT = 2;
 
   /**
-   * Access to any u16 of the ring by offset. Aligned, since unaligned layouts offer no ordering: the
-   * index is stored with release and loaded with acquire.
+   * Access to any u16 of the ring by offset. Aligned, since unaligned layouts offer no ordering:
+   * the index is stored with release and loaded with acquire.
    */
   static final VarHandle U16 = ValueLayout.JAVA_SHORT.varHandle();
 

@@ -13,8 +13,8 @@ import java.lang.invoke.VarHandle;
  *   +-------+-------+------+------+-----+------+------+-------------+
  * </pre>
  *
- * {@code idx} counts the chains ever returned, modulo 2^16. {@code len} is how many bytes the device
- * wrote into the chain. {@code avail_event} is meaningful with VIRTIO_F_EVENT_IDX only.
+ * {@code idx} counts the chains ever returned, modulo 2^16. {@code len} is how many bytes the
+ * device wrote into the chain. {@code avail_event} is meaningful with VIRTIO_F_EVENT_IDX only.
  */
 public final class VirtqUsed {
   /** The device asks for no available buffer notifications; ignored with VIRTIO_F_EVENT_IDX. */

@@ -203,9 +203,7 @@ public final class GuestDriver implements AutoCloseable {
     if (usedIdx() == nextUsed) {
       return Optional.empty();
     }
-    long at =
-        VirtqUsed.RING_OFFSET
-            + (nextUsed % addresses.queueSize()) * VirtqUsed.ENTRY_BYTES;
+    long at = VirtqUsed.RING_OFFSET + (nextUsed % addresses.queueSize()) * VirtqUsed.ENTRY_BYTES;
     int id = used.get(ValueLayout.JAVA_INT_UNALIGNED, at + VirtqUsed.ENTRY_ID_OFFSET);
     long length =
         Integer.toUnsignedLong(

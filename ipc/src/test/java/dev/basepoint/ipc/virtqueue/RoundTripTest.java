@@ -27,7 +27,9 @@ class RoundTripTest {
       for (int i = 0; i < 70_000; i++) {
         byte[] out = {(byte) i, (byte) (i >> 8), 3};
         Buffer[] buffers = {
-          Buffer.readable(out[0]), Buffer.readable(out[1], out[2]), Buffer.writable(2),
+          Buffer.readable(out[0]),
+          Buffer.readable(out[1], out[2]),
+          Buffer.writable(2),
           Buffer.writable(2)
         };
         int id = i % 2 == 0 ? guest.submit(buffers) : guest.submitIndirect(buffers);

@@ -36,8 +36,7 @@ class WindowLayoutTest {
 
   @Test
   void impossibleSizesAreRefused() {
-    assertThrows(
-        IllegalArgumentException.class, () -> WindowLayout.compute(List.of(3), 4096));
+    assertThrows(IllegalArgumentException.class, () -> WindowLayout.compute(List.of(3), 4096));
     assertThrows(IllegalArgumentException.class, () -> WindowLayout.compute(List.of(4), 0));
     assertFalse(RingAddresses.isQueueSize(65536));
   }

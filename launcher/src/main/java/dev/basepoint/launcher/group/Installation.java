@@ -32,7 +32,8 @@ public record Installation(Path root, Path javaHome) {
       }
     } catch (IOException e) {
       throw new IOException(
-          "the jar of " + role.module() + " is missing in " + target + "; run ./vmm-launch version", e);
+          "the jar of " + role.module() + " is missing in " + target + "; run ./vmm-launch version",
+          e);
     }
     throw new IOException(
         "the jar of " + role.module() + " is missing in " + target + "; run ./vmm-launch version");

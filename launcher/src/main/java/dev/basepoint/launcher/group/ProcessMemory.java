@@ -34,7 +34,8 @@ public record ProcessMemory(long privateKib, long sharedKib, long proportionalKi
   }
 
   private static long kib(String line) {
-    String[] words = line.trim().split("\\s+");
-    return Long.parseLong(words[1]);
+    // For example "Private_Dirty:      1234 kB".
+    String value = line.substring(line.indexOf(':') + 1, line.lastIndexOf(' '));
+    return Long.parseLong(value.strip());
   }
 }

@@ -1,0 +1,103 @@
+package dev.basepoint.launcher.group;
+
+import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.control.SupervisionRequest.Kind;
+import dev.basepoint.ipc.linux.Fd;
+
+/** A device of a VM, with its back end opened. */
+public sealed interface DevicePlan {
+  /** The device's name, unique in its VM. */
+  String name();
+
+  /** What it is. */
+  Kind kind();
+
+  /** The message that tells a device server to be this device. */
+  SupervisionRequest.Configure configure(Fd channel);
+
+  /** Closes what was opened for the device. */
+  void close();
+
+  /** A disk; see {@link SupervisionRequest.ConfigureBlk}. */
+  record Blk(
+      String name,
+      Fd image,
+      boolean readOnly,
+      boolean direct,
+      String serial,
+      int queueCount,
+      int queueSize,
+      int blockSizeBytes,
+      boolean discard)
+      implements DevicePlan {
+    @Override
+    public Kind kind() {
+      return Kind.BLK;
+    }
+
+    @Override
+    public SupervisionRequest.Configure configure(Fd channel) {
+      return new SupervisionRequest.ConfigureBlk(
+          name,
+          channel,
+          image,
+          readOnly,
+          direct,
+          serial,
+          queueCount,
+          queueSize,
+          blockSizeBytes,
+          discard);
+    }
+
+    @Override
+    public void close() {
+      image.close();
+    }
+  }
+
+  /** A network card; see {@link SupervisionRequest.ConfigureNet}. */
+  record Net(
+      String name,
+      Fd backendFd,
+      SupervisionRequest.NetBackend backend,
+      byte[] mac,
+      int mtuBytes,
+      int queueSize,
+      boolean offloads)
+      implements DevicePlan {
+    @Override
+    public Kind kind() {
+      return Kind.NET;
+    }
+
+    @Override
+    public SupervisionRequest.Configure configure(Fd channel) {
+      return new SupervisionRequest.ConfigureNet(
+          name, channel, backendFd, backend, mac, mtuBytes, queueSize, offloads, true);
+    }
+
+    @Override
+    public void close() {
+      backendFd.close();
+    }
+  }
+
+  /** An entropy source; see {@link SupervisionRequest.ConfigureRng}. */
+  record Rng(String name, long rateBytesPerSecond, int requestBytesMax, int queueSize)
+      implements DevicePlan {
+    @Override
+    public Kind kind() {
+      return Kind.RNG;
+    }
+
+    @Override
+    public SupervisionRequest.Configure configure(Fd channel) {
+      return new SupervisionRequest.ConfigureRng(
+          name, channel, rateBytesPerSecond, requestBytesMax, queueSize);
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,281 @@
+package dev.basepoint.launcher.group;
+
+import dev.basepoint.ipc.control.Requester;
+import dev.basepoint.ipc.control.SupervisionEvent;
+import dev.basepoint.ipc.control.SupervisionReply;
+import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.ChildProcess;
+import dev.basepoint.ipc.linux.Epoll;
+import dev.basepoint.ipc.linux.UnixSocket;
+import dev.basepoint.ipc.loop.EventLoop;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * The processes of one VM: a vmm-main and a server for each device. Starts them together, gives
+ * each its descriptors, and sees to it that none outlives the group.
+ */
+public final class ProcessGroup implements AutoCloseable {
+  private final Installation installation;
+  private final GroupListener listener;
+  private final Duration startTimeout;
+  private final EventLoop loop;
+  private final Thread supervisor;
+  private final List<Child> children = new CopyOnWriteArrayList<>();
+  private final CompletableFuture<GroupOutcome> outcome = new CompletableFuture<>();
+  private volatile boolean stopping;
+  private Child vmm;
+
+  /**
+   * @param startTimeout for each step of the start
+   */
+  public ProcessGroup(Installation installation, GroupListener listener, Duration startTimeout)
+      throws IOException {
+    this.installation = installation;
+    this.listener = listener;
+    this.startTimeout = startTimeout;
+    this.loop = new EventLoop();
+    this.supervisor = Thread.ofPlatform().name("supervisor").daemon().start(this::supervise);
+  }
+
+  private void supervise() {
+    try {
+      loop.run();
+    } catch (IOException e) {
+      outcome.completeExceptionally(e);
+    }
+  }
+
+  /**
+   * Starts the group and lets the guest run.
+   *
+   * @throws IOException if a child cannot be started or configured; the group must then be closed
+   */
+  public void start(GroupPlan plan) throws IOException {
+    vmm = spawn(plan.name(), Role.VMM_MAIN);
+    List<Child> servers = new ArrayList<>();
+    for (DevicePlan device : plan.devices()) {
+      servers.add(spawn(device.name(), Role.of(device.kind())));
+    }
+    List<UnixSocket> vmmEnds = new ArrayList<>();
+    try {
+      List<SupervisionRequest.Attachment> attachments = new ArrayList<>();
+      for (int i = 0; i < servers.size(); i++) {
+        DevicePlan device = plan.devices().get(i);
+        Child server = servers.get(i);
+        server.greet(startTimeout);
+        UnixSocket[] channel = UnixSocket.pair();
+        vmmEnds.add(channel[0]);
+        try {
+          server.call(device.configure(channel[1].fd()), startTimeout);
+        } finally {
+          channel[1].close();
+        }
+        attachments.add(
+            new SupervisionRequest.Attachment(device.name(), device.kind(), channel[0].fd()));
+      }
+      vmm.greet(startTimeout);
+      vmm.call(configureVm(plan, attachments), startTimeout);
+      vmm.call(new SupervisionRequest.RunVm(), startTimeout);
+    } finally {
+      vmmEnds.forEach(UnixSocket::close);
+    }
+  }
+
+  private static SupervisionRequest.ConfigureVm configureVm(
+      GroupPlan plan, List<SupervisionRequest.Attachment> attachments) {
+    return new SupervisionRequest.ConfigureVm(
+        plan.name(),
+        plan.memoryBytes(),
+        plan.vcpus(),
+        plan.commandLine(),
+        plan.kvm(),
+        plan.kernel(),
+        plan.initrd(),
+        plan.consoleInput(),
+        plan.consoleOutput(),
+        attachments);
+  }
+
+  private Child spawn(String name, Role role) throws IOException {
+    CompletableFuture<Child> self = new CompletableFuture<>();
+    Child child = Child.spawn(name, role, installation, new ChildListener(self));
+    children.add(child);
+    self.complete(child);
+    listener.onSpawned(child);
+    watch(child);
+    return child;
+  }
+
+  /** Watches a child's end and output on the supervisor's thread. */
+  private void watch(Child child) {
+    loop.execute(
+        () -> {
+          try {
+            byte[] buffer = new byte[4096];
+            child.output().setNonBlocking(true);
+            OutputDrain drain = new OutputDrain(child.output(), buffer, child.tail());
+            EventLoop.Registration[] output = new EventLoop.Registration[1];
+            output[0] =
+                loop.watch(
+                    child.output(),
+                    Epoll.EPOLLIN,
+                    events -> {
+                      if (!drain.drain()) {
+                        output[0].cancel();
+                      }
+                    });
+            EventLoop.Registration[] exit = new EventLoop.Registration[1];
+            exit[0] =
+                loop.watch(
+                    child.pidfd(),
+                    Epoll.EPOLLIN,
+                    events -> {
+                      exit[0].cancel();
+                      drain.drain();
+                      onExit(child);
+                    });
+          } catch (IOException e) {
+            outcome.completeExceptionally(e);
+          }
+        });
+  }
+
+  private void onExit(Child child) {
+    try {
+      ChildProcess.Exit exit = child.pollExit();
+      listener.onExit(child, exit, stopping, child.tail().text());
+      if (!stopping && child == vmm) {
+        outcome.complete(new GroupOutcome.ChildLost(child.name(), exit.toString()));
+      }
+    } catch (IOException e) {
+      outcome.completeExceptionally(e);
+    }
+  }
+
+  /** Passes on a child's events, once the child is known. */
+  private final class ChildListener implements Requester.Listener<SupervisionEvent> {
+    private final CompletableFuture<Child> child;
+
+    ChildListener(CompletableFuture<Child> child) {
+      this.child = child;
+    }
+
+    @Override
+    public void onEvent(SupervisionEvent event) {
+      Child source = child.join();
+      listener.onEvent(source, event);
+      if (source == vmm && event instanceof SupervisionEvent.GuestStopped stopped) {
+        outcome.complete(new GroupOutcome.GuestEnded(stopped.reason(), stopped.detail()));
+      }
+    }
+
+    @Override
+    public void onClosed(IOException cause) {
+      Child source = child.join();
+      if (!stopping && cause instanceof dev.basepoint.ipc.control.ProtocolException) {
+        // A child that breaks the protocol gets no second chance.
+        source.kill();
+      }
+    }
+  }
+
+  /** Waits for the end of the run; after {@code timeout} that is the outcome. */
+  public GroupOutcome await(Duration timeout) throws IOException {
+    try {
+      return outcome.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      return new GroupOutcome.TimedOut(timeout.toMillis());
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof IOException io ? io : new IOException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return new GroupOutcome.Stopped();
+    }
+  }
+
+  /** Makes {@link #await} return {@link GroupOutcome.Stopped}; safe from any thread. */
+  public void requestStop() {
+    outcome.complete(new GroupOutcome.Stopped());
+  }
+
+  /** The group's processes, vmm-main first. */
+  public List<Child> children() {
+    return List.copyOf(children);
+  }
+
+  /**
+   * Asks every child that still runs for its counters.
+   *
+   * @return groups in the children's order; a child that does not answer has none
+   */
+  public List<SupervisionReply.Group> counters(Duration timeout) {
+    List<SupervisionReply.Group> groups = new ArrayList<>();
+    for (Child child : children) {
+      try {
+        if (child.call(new SupervisionRequest.ReadCounters(), timeout)
+            instanceof SupervisionReply.Counters counters) {
+          groups.addAll(counters.groups());
+        }
+      } catch (IOException e) {
+        // The child has ended or hangs; its exit is reported on its own.
+        listener.onEvent(child, new SupervisionEvent.Warning("no counters: " + e.getMessage()));
+      }
+    }
+    return groups;
+  }
+
+  /** Stops every vCPU. */
+  public void pause(Duration timeout) throws IOException {
+    vmm.call(new SupervisionRequest.PauseVm(), timeout);
+  }
+
+  /** Lets the vCPUs go on. */
+  public void resume(Duration timeout) throws IOException {
+    vmm.call(new SupervisionRequest.ResumeVm(), timeout);
+  }
+
+  /** Ends every process: asks, waits a moment, kills. Idempotent. */
+  @Override
+  public void close() {
+    stopping = true;
+    if (vmm != null) {
+      // First, so that the guest does not see its devices go.
+      vmm.requestStop();
+    }
+    List<Thread> stops = new ArrayList<>();
+    for (Child child : children) {
+      if (child != vmm) {
+        stops.add(Thread.ofPlatform().name("stop-" + child.name()).start(child::requestStop));
+      }
+    }
+    stops.forEach(ProcessGroup::join);
+    for (Child child : children) {
+      try {
+        child.ensureEnded();
+      } catch (IOException e) {
+        child.kill();
+      }
+    }
+    loop.stop();
+    join(supervisor);
+    children.forEach(Child::close);
+    children.clear();
+    loop.close();
+  }
+
+  private static void join(Thread thread) {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
