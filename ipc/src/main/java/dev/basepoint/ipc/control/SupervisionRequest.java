@@ -14,6 +14,15 @@ public sealed interface SupervisionRequest {
   /** Tells a child what it is to be; once. */
   sealed interface Configure extends SupervisionRequest {}
 
+  /** Tells a device server what it is to be. */
+  sealed interface ConfigureDevice extends Configure {
+    /** The device's name in its VM. */
+    String name();
+
+    /** The server's end of the device channel. */
+    Fd channel();
+  }
+
   /**
    * The virtual machine of a vmm-main.
    *
@@ -105,7 +114,7 @@ public sealed interface SupervisionRequest {
       int queueSize,
       int blockSizeBytes,
       boolean discard)
-      implements Configure {
+      implements ConfigureDevice {
     public ConfigureBlk {
       checkName(name);
       check(serial.length() <= 20, "serial length", serial.length());
@@ -143,7 +152,7 @@ public sealed interface SupervisionRequest {
       int queueSize,
       boolean offloads,
       boolean linkUp)
-      implements Configure {
+      implements ConfigureDevice {
     public ConfigureNet {
       checkName(name);
       check(mac.length == 6, "MAC length", mac.length);
@@ -160,7 +169,7 @@ public sealed interface SupervisionRequest {
    */
   record ConfigureRng(
       String name, Fd channel, long rateBytesPerSecond, int requestBytesMax, int queueSize)
-      implements Configure {
+      implements ConfigureDevice {
     public ConfigureRng {
       checkName(name);
       check(rateBytesPerSecond >= 0, "rate", rateBytesPerSecond);
