@@ -132,12 +132,22 @@ public sealed interface SupervisionRequest {
     /** A TAP device opened with IFF_NO_PI and IFF_VNET_HDR. */
     TAP,
     /** A stream socket with a 32-bit big-endian length before each packet. */
-    STREAM
+    STREAM,
+    /** The device server itself answers ARP, ICMP echo and UDP echo. */
+    ECHO,
+    /** Nothing is received; what is sent is counted as dropped. */
+    NONE;
+
+    /** Whether the back end is a descriptor. */
+    public boolean hasDescriptor() {
+      return this == TAP || this == STREAM;
+    }
   }
 
   /**
    * A network device.
    *
+   * @param backendFd what {@code backend} needs, or null
    * @param mac six bytes
    * @param mtuBytes 68 to 65535
    * @param offloads offer checksum and segmentation offloads where the back end has them
@@ -156,6 +166,9 @@ public sealed interface SupervisionRequest {
     public ConfigureNet {
       checkName(name);
       check(mac.length == 6, "MAC length", mac.length);
+      if (backend.hasDescriptor() != (backendFd != null)) {
+        throw new IllegalArgumentException("descriptor of back end " + backend);
+      }
       check(mtuBytes >= 68 && mtuBytes <= 65535, "MTU", mtuBytes);
       checkQueueSize(queueSize);
     }
