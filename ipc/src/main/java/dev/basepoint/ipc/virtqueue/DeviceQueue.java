@@ -4,6 +4,7 @@ import dev.basepoint.ipc.memory.GuestMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -30,6 +31,7 @@ public final class DeviceQueue {
   private final boolean indirectDesc;
   private final QueueLimits limits;
   private final boolean[] headInFlight;
+  private final int[] poppedHeads;
   private final long[] writableBytes;
 
   private int nextAvail;
@@ -64,6 +66,8 @@ public final class DeviceQueue {
     eventIdx = (features & RingFeatures.VIRTIO_F_EVENT_IDX) != 0;
     indirectDesc = (features & RingFeatures.VIRTIO_F_INDIRECT_DESC) != 0;
     headInFlight = new boolean[queueSize];
+    poppedHeads = new int[queueSize];
+    Arrays.fill(poppedHeads, -1);
     writableBytes = new long[queueSize];
     nextAvail = position.nextAvail();
     seenAvail = nextAvail;
@@ -110,7 +114,7 @@ public final class DeviceQueue {
 
   /** Whether there is something to pop: one load, for polling loops. False after a ring fault. */
   public boolean hasPending() {
-    return nextAvail != seenAvail || (ringFault == PopResult.EMPTY && availIdx() != nextAvail);
+    return ringFault == PopResult.EMPTY && (nextAvail != seenAvail || availIdx() != nextAvail);
   }
 
   /**
@@ -142,8 +146,28 @@ public final class DeviceQueue {
     if (headInFlight[head]) {
       return breakRing(PopResult.HEAD_IN_FLIGHT);
     }
+    poppedHeads[nextAvail & mask] = head;
     nextAvail = (nextAvail + 1) & 0xffff;
     return take(head, chain);
+  }
+
+  /**
+   * Puts the chain popped last back, unserved, because something else is lacking: it waits in the
+   * ring. Until that is there, the ring is pending and {@link #enableKicks} keeps saying so.
+   * Several chains are put back in reverse order.
+   *
+   * @throws IllegalArgumentException if another chain was popped last
+   */
+  public void unpop(int headId) {
+    int last = (nextAvail - 1) & 0xffff;
+    if (headId < 0
+        || headId >= queueSize
+        || !headInFlight[headId]
+        || poppedHeads[last & mask] != headId) {
+      throw new IllegalArgumentException("head " + headId + " was not popped last");
+    }
+    headInFlight[headId] = false;
+    nextAvail = last;
   }
 
   /**

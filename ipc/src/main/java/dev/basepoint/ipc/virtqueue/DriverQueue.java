@@ -208,7 +208,7 @@ public final class DriverQueue {
 
   /** Whether there is something to pop: one load, for polling loops. False after a fault. */
   public boolean hasUsed() {
-    return nextUsed != seenUsed || (fault == UsedResult.EMPTY && usedIdx() != nextUsed);
+    return fault == UsedResult.EMPTY && (nextUsed != seenUsed || usedIdx() != nextUsed);
   }
 
   /**

@@ -39,7 +39,7 @@ public final class VirtqAvail {
    * Access to any u16 of the ring by offset. Aligned, since unaligned layouts offer no ordering:
    * the index is stored with release and loaded with acquire.
    */
-  static final VarHandle U16 = ValueLayout.JAVA_SHORT.varHandle();
+  static final VarHandle U16 = ValueLayout.JAVA_SHORT.varHandle().withInvokeExactBehavior();
 
   private VirtqAvail() {}
 

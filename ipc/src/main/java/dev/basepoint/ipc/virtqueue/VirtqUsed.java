@@ -42,7 +42,7 @@ public final class VirtqUsed {
   public static final long ALIGNMENT = 4;
 
   /** Access to flags, index and event by offset; see {@link VirtqAvail#U16}. */
-  static final VarHandle U16 = ValueLayout.JAVA_SHORT.varHandle();
+  static final VarHandle U16 = ValueLayout.JAVA_SHORT.varHandle().withInvokeExactBehavior();
 
   private VirtqUsed() {}
 

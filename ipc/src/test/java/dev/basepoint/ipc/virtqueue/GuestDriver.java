@@ -113,10 +113,23 @@ public final class GuestDriver implements AutoCloseable {
    */
   public GuestDriver(
       GuestMemory memory, RingAddresses addresses, SlotAllocator heap, long features) {
+    this(memory, addresses, heap, features, 0);
+  }
+
+  /** As above, of rings where {@code position} chains have been available and used so far. */
+  GuestDriver(
+      GuestMemory memory,
+      RingAddresses addresses,
+      SlotAllocator heap,
+      long features,
+      int position) {
     arena = null;
     this.memory = memory;
     this.addresses = addresses;
     this.heap = heap;
+    nextAvail = position;
+    publishedAvail = position;
+    nextUsed = position;
     eventIdx = (features & RingFeatures.VIRTIO_F_EVENT_IDX) != 0;
     desc = addresses.desc(memory);
     avail = addresses.avail(memory);

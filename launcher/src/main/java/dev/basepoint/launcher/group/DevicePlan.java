@@ -64,8 +64,7 @@ public sealed interface DevicePlan {
       byte[] mac,
       int mtuBytes,
       int queueSize,
-      boolean offloads,
-      boolean linkUp)
+      boolean offloads)
       implements DevicePlan {
     @Override
     public Kind kind() {
@@ -75,14 +74,12 @@ public sealed interface DevicePlan {
     @Override
     public SupervisionRequest.Configure configure(Fd channel) {
       return new SupervisionRequest.ConfigureNet(
-          name, channel, backendFd, backend, mac, mtuBytes, queueSize, offloads, linkUp);
+          name, channel, backendFd, backend, mac, mtuBytes, queueSize, offloads, true);
     }
 
     @Override
     public void close() {
-      if (backendFd != null) {
-        backendFd.close();
-      }
+      backendFd.close();
     }
   }
 
