@@ -111,7 +111,9 @@ public final class SupervisionProtocol
 
   private static ConfigureNet configureNet(SupervisionRequest.ConfigureNet net, List<Fd> fds) {
     fds.add(net.channel());
-    fds.add(net.backendFd());
+    if (net.backendFd() != null) {
+      fds.add(net.backendFd());
+    }
     return ConfigureNet.newBuilder()
         .setName(net.name())
         .setMac(ByteString.copyFrom(net.mac()))
@@ -123,6 +125,8 @@ public final class SupervisionProtocol
             switch (net.backend()) {
               case TAP -> ConfigureNet.Backend.BACKEND_TAP;
               case STREAM -> ConfigureNet.Backend.BACKEND_STREAM;
+              case ECHO -> ConfigureNet.Backend.BACKEND_ECHO;
+              case NONE -> ConfigureNet.Backend.BACKEND_NONE;
             })
         .build();
   }
@@ -222,13 +226,15 @@ public final class SupervisionProtocol
         switch (net.getBackend()) {
           case BACKEND_TAP -> SupervisionRequest.NetBackend.TAP;
           case BACKEND_STREAM -> SupervisionRequest.NetBackend.STREAM;
+          case BACKEND_ECHO -> SupervisionRequest.NetBackend.ECHO;
+          case BACKEND_NONE -> SupervisionRequest.NetBackend.NONE;
           case BACKEND_UNSPECIFIED, UNRECOGNIZED ->
               throw new ProtocolException("unknown network back end");
         };
     return new SupervisionRequest.ConfigureNet(
         net.getName(),
         fds.take("device channel"),
-        fds.take("back end"),
+        backend.hasDescriptor() ? fds.take("back end") : null,
         backend,
         net.getMac().toByteArray(),
         net.getMtuBytes(),

@@ -14,6 +14,15 @@ public sealed interface SupervisionRequest {
   /** Tells a child what it is to be; once. */
   sealed interface Configure extends SupervisionRequest {}
 
+  /** Tells a device server what it is to be. */
+  sealed interface ConfigureDevice extends Configure {
+    /** The device's name in its VM. */
+    String name();
+
+    /** The server's end of the device channel. */
+    Fd channel();
+  }
+
   /**
    * The virtual machine of a vmm-main.
    *
@@ -105,7 +114,7 @@ public sealed interface SupervisionRequest {
       int queueSize,
       int blockSizeBytes,
       boolean discard)
-      implements Configure {
+      implements ConfigureDevice {
     public ConfigureBlk {
       checkName(name);
       check(serial.length() <= 20, "serial length", serial.length());
@@ -123,12 +132,22 @@ public sealed interface SupervisionRequest {
     /** A TAP device opened with IFF_NO_PI and IFF_VNET_HDR. */
     TAP,
     /** A stream socket with a 32-bit big-endian length before each packet. */
-    STREAM
+    STREAM,
+    /** The device server itself answers ARP, ICMP echo and UDP echo. */
+    ECHO,
+    /** Nothing is received; what is sent is counted as dropped. */
+    NONE;
+
+    /** Whether the back end is a descriptor. */
+    public boolean hasDescriptor() {
+      return this == TAP || this == STREAM;
+    }
   }
 
   /**
    * A network device.
    *
+   * @param backendFd what {@code backend} needs, or null
    * @param mac six bytes
    * @param mtuBytes 68 to 65535
    * @param offloads offer checksum and segmentation offloads where the back end has them
@@ -143,10 +162,13 @@ public sealed interface SupervisionRequest {
       int queueSize,
       boolean offloads,
       boolean linkUp)
-      implements Configure {
+      implements ConfigureDevice {
     public ConfigureNet {
       checkName(name);
       check(mac.length == 6, "MAC length", mac.length);
+      if (backend.hasDescriptor() != (backendFd != null)) {
+        throw new IllegalArgumentException("descriptor of back end " + backend);
+      }
       check(mtuBytes >= 68 && mtuBytes <= 65535, "MTU", mtuBytes);
       checkQueueSize(queueSize);
     }
@@ -160,7 +182,7 @@ public sealed interface SupervisionRequest {
    */
   record ConfigureRng(
       String name, Fd channel, long rateBytesPerSecond, int requestBytesMax, int queueSize)
-      implements Configure {
+      implements ConfigureDevice {
     public ConfigureRng {
       checkName(name);
       check(rateBytesPerSecond >= 0, "rate", rateBytesPerSecond);

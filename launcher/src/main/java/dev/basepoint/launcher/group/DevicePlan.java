@@ -64,7 +64,8 @@ public sealed interface DevicePlan {
       byte[] mac,
       int mtuBytes,
       int queueSize,
-      boolean offloads)
+      boolean offloads,
+      boolean linkUp)
       implements DevicePlan {
     @Override
     public Kind kind() {
@@ -74,12 +75,14 @@ public sealed interface DevicePlan {
     @Override
     public SupervisionRequest.Configure configure(Fd channel) {
       return new SupervisionRequest.ConfigureNet(
-          name, channel, backendFd, backend, mac, mtuBytes, queueSize, offloads, true);
+          name, channel, backendFd, backend, mac, mtuBytes, queueSize, offloads, linkUp);
     }
 
     @Override
     public void close() {
-      backendFd.close();
+      if (backendFd != null) {
+        backendFd.close();
+      }
     }
   }
 

@@ -1,0 +1,14 @@
+#ifndef PROBE_NET_H
+#define PROBE_NET_H
+
+#include "types.h"
+
+/* Gives every NIC its address; called once after net_start. */
+void net_configure(void);
+/* Asks each NIC's peer (net.ping, net.echo) and reports per NIC. */
+void probe_net(void);
+/* Answers peers, and console commands in shell mode, until net.serve is fulfilled. */
+void probe_serve(void);
+void report_nic(u32 index);
+
+#endif

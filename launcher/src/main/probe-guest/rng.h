@@ -1,0 +1,14 @@
+#ifndef RNG_H
+#define RNG_H
+
+#include "types.h"
+
+/* Draws rng.bytes from each rng device and reports simple statistics of them. */
+void probe_rng(void);
+/* Brings every rng device up; called once. */
+void rng_start(void);
+u32 rng_count(void);
+/* Fills bytes from rng device n; false on a device that is silent for the deadline or misbehaves. */
+bool rng_read(u32 n, void *bytes, size_t count);
+
+#endif

@@ -1,0 +1,130 @@
+package dev.basepoint.launcher.guest;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The guest boots and drives its devices on somebody else's VMM too. */
+class ProbeGuestQemuTest {
+  private static final int DISK_BYTES = 1 << 20;
+  private static final int ECHOES = 20;
+
+  @TempDir Path directory;
+
+  @Test
+  void drivesQemusDevicesUnderEmulation() throws Exception {
+    bootAndCheck("tcg");
+  }
+
+  @Test
+  void drivesQemusDevicesOnKvm() throws Exception {
+    assumeTrue(
+        Files.isReadable(Path.of("/dev/kvm")) && Files.isWritable(Path.of("/dev/kvm")),
+        "/dev/kvm cannot be opened here");
+    bootAndCheck("kvm");
+  }
+
+  private void bootAndCheck(String accelerator) throws Exception {
+    Tools.assumeProgram("qemu-system-x86_64");
+    Path guest = Files.write(directory.resolve("guest.elf"), Tools.resource("probe-guest.elf"));
+    Path disk = Files.write(directory.resolve("disk.img"), new byte[DISK_BYTES]);
+    String output;
+    try (DatagramSocket echo = new DatagramSocket(0, InetAddress.getLoopbackAddress())) {
+      Thread.ofPlatform().daemon().start(() -> echoUntilClosed(echo));
+      String options =
+          "cpus=2 probe=smp,rng,blk,net net.echo=" + ECHOES + " net.port=" + echo.getLocalPort();
+      output = Tools.run(qemu(accelerator, guest, disk, options), directory.resolve("log"));
+    }
+
+    Map<String, JsonNode> events = eventsByName(output);
+    assertTrue(events.containsKey("done"), output);
+    assertEquals(0, events.get("done").get("failures").asInt(), output);
+    assertEquals(2, events.get("smp").get("online").asInt(), output);
+    assertEquals(4096, events.get("rng").get("bytes").asInt(), output);
+    assertEquals(ECHOES, events.get("net").get("answered").asInt(), output);
+    assertEquals("image", events.get("blk").get("covers").asText(), output);
+    byte[] hash = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(disk));
+    assertEquals(HexFormat.of().formatHex(hash), events.get("blk").get("sha256").asText(), output);
+  }
+
+  private static List<String> qemu(String accelerator, Path guest, Path disk, String options) {
+    return List.of(
+        "qemu-system-x86_64",
+        "-machine",
+        "microvm,acpi=off",
+        "-accel",
+        accelerator,
+        "-smp",
+        "2",
+        "-m",
+        "64",
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-serial",
+        "stdio",
+        "-global",
+        "virtio-mmio.force-legacy=false",
+        "-device",
+        "virtio-rng-device",
+        "-drive",
+        "if=none,id=disk,format=raw,file=" + disk,
+        "-device",
+        "virtio-blk-device,drive=disk",
+        "-netdev",
+        "user,id=net",
+        "-device",
+        "virtio-net-device,netdev=net",
+        "-kernel",
+        guest.toString(),
+        "-append",
+        options);
+  }
+
+  private static void echoUntilClosed(DatagramSocket socket) {
+    DatagramPacket packet = new DatagramPacket(new byte[2048], 2048);
+    try {
+      while (true) {
+        packet.setLength(2048);
+        socket.receive(packet);
+        socket.send(packet);
+      }
+    } catch (IOException e) {
+      assertTrue(socket.isClosed(), e::toString);
+    }
+  }
+
+  private static Map<String, JsonNode> eventsByName(String output) {
+    return output
+        .lines()
+        .filter(line -> line.startsWith("@probe "))
+        .map(line -> parse(line.substring("@probe ".length())))
+        .collect(Collectors.toMap(e -> e.get("event").asText(), e -> e, (first, last) -> last));
+  }
+
+  private static JsonNode parse(String line) {
+    try {
+      return new ObjectMapper().readTree(line);
+    } catch (IOException e) {
+      throw new AssertionError("not JSON: " + line, e);
+    }
+  }
+}

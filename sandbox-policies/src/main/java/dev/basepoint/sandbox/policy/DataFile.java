@@ -1,0 +1,35 @@
+package dev.basepoint.sandbox.policy;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** Text resources of the {@code dev.basepoint.sandbox} package. */
+final class DataFile {
+  private static final String FOLDER = "/dev/basepoint/sandbox/";
+
+  private DataFile() {}
+
+  /** The whole text of {@code file}. */
+  static String text(String file) {
+    try (InputStream in = DataFile.class.getResourceAsStream(FOLDER + file)) {
+      if (in == null) {
+        throw new IllegalStateException("resource " + FOLDER + file + " is missing from the build");
+      }
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException("resource " + file, e);
+    }
+  }
+
+  /** The lines of {@code file} without blank ones and comments. */
+  static List<String> lines(String file) {
+    return text(file)
+        .lines()
+        .map(String::strip)
+        .filter(line -> !line.isEmpty() && !line.startsWith("#"))
+        .toList();
+  }
+}

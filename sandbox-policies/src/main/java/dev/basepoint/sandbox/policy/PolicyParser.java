@@ -1,0 +1,244 @@
+package dev.basepoint.sandbox.policy;
+
+import dev.basepoint.sandbox.policy.Confinement.CgroupLimit;
+import dev.basepoint.sandbox.policy.Confinement.DeclaredFd;
+import dev.basepoint.sandbox.policy.Confinement.LandlockJvmOnly;
+import dev.basepoint.sandbox.policy.Confinement.NoCapabilities;
+import dev.basepoint.sandbox.policy.Confinement.OwnNamespace;
+import dev.basepoint.sandbox.policy.Confinement.ResourceLimit;
+import dev.basepoint.sandbox.policy.Confinement.UidRange;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** Reads policy files. Whatever is unknown, repeated or contradictory is refused with its line. */
+public final class PolicyParser {
+  private static final List<String> KEYWORDS =
+      List.of(
+          "allow",
+          "answer",
+          "include",
+          "namespace",
+          "uid",
+          "capability",
+          "landlock",
+          "limit",
+          "cgroup",
+          "fd");
+  private static final String SUFFIX = ".policy";
+
+  /** Finds the text of an included fragment. */
+  @FunctionalInterface
+  public interface Library {
+    /** The text of {@code file}, empty if there is none. */
+    Optional<String> text(String file);
+  }
+
+  private final RuleParser ruleParser = new RuleParser(SyscallTable.x86_64(), Constants.shipped());
+  private final Library library;
+
+  /** Makes a parser that resolves {@code include} through {@code library}. */
+  public PolicyParser(Library library) {
+    this.library = library;
+  }
+
+  /** Reads a role's shipped policy, which a build with a broken one does not contain. */
+  public static Policy shipped(Role role) {
+    try {
+      String file = role.id() + SUFFIX;
+      return new PolicyParser(name -> Optional.of(DataFile.text(name)))
+          .parse(file, DataFile.text(file));
+    } catch (PolicyException e) {
+      throw new IllegalStateException("the shipped policy is broken: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Reads a role's policy.
+   *
+   * @param file its name, for messages
+   * @throws PolicyException with file, line and reason
+   */
+  public Policy parse(String file, String text) throws PolicyException {
+    List<Statement> statements = Statement.split(file, text);
+    Statement head = head(file, statements, "role");
+    PolicyBuilder builder = new PolicyBuilder();
+    Deque<String> open = new ArrayDeque<>(List.of(file));
+    body(builder, statements, open);
+    return builder.build(head, head.words().getFirst());
+  }
+
+  private static Statement head(String file, List<Statement> statements, String keyword)
+      throws PolicyException {
+    if (statements.isEmpty() || !statements.getFirst().keyword().equals(keyword)) {
+      throw new PolicyException(
+          statements.isEmpty() ? new SourceLine(file, 1) : statements.getFirst().where(),
+          "the first statement must be '" + keyword + " NAME -- WHAT IT DOES'");
+    }
+    Statement head = statements.getFirst();
+    head.expectWords(1, keyword + " NAME");
+    String name = head.words().getFirst();
+    if (!file.equals(name + SUFFIX)) {
+      throw head.error("the file of '" + name + "' must be called " + name + SUFFIX);
+    }
+    return head;
+  }
+
+  private void body(PolicyBuilder builder, List<Statement> statements, Deque<String> open)
+      throws PolicyException {
+    for (Statement statement : statements.subList(1, statements.size())) {
+      switch (statement.keyword()) {
+        case "allow" -> builder.rules.add(ruleParser.allow(statement));
+        case "answer" -> builder.rules.add(ruleParser.answer(statement));
+        case "include" -> include(builder, statement, open);
+        case "namespace" -> namespace(builder, statement);
+        case "uid" -> uid(builder, statement);
+        case "capability" -> {
+          fixed(builder, statement, "none");
+          builder.capabilities = new NoCapabilities(statement.reason(), statement.where());
+        }
+        case "landlock" -> {
+          fixed(builder, statement, "jvm-only");
+          builder.landlock = new LandlockJvmOnly(statement.reason(), statement.where());
+        }
+        case "limit" -> {
+          OptionalLong value = value(builder, statement, Confinement.RESOURCES);
+          builder.limits.add(
+              new ResourceLimit(
+                  statement.words().getFirst(), value, statement.reason(), statement.where()));
+        }
+        case "cgroup" -> {
+          OptionalLong value = value(builder, statement, Confinement.CGROUP_KEYS);
+          builder.cgroup.add(
+              new CgroupLimit(
+                  statement.words().getFirst(), value, statement.reason(), statement.where()));
+        }
+        case "fd" -> fd(builder, statement);
+        default -> throw unknown(statement, "keyword", statement.keyword(), KEYWORDS);
+      }
+    }
+  }
+
+  private void include(PolicyBuilder builder, Statement statement, Deque<String> open)
+      throws PolicyException {
+    statement.expectWords(1, "include FRAGMENT");
+    String name = statement.words().getFirst();
+    String file = name + SUFFIX;
+    builder.once(statement, "include " + name);
+    if (open.contains(file)) {
+      throw statement.error("'" + name + "' includes itself");
+    }
+    String text =
+        library.text(file).orElseThrow(() -> statement.error("there is no fragment file " + file));
+    List<Statement> statements = Statement.split(file, text);
+    head(file, statements, "fragment");
+    builder.includes.add(name);
+    open.push(file);
+    body(builder, statements, open);
+    open.pop();
+  }
+
+  private static void namespace(PolicyBuilder builder, Statement statement) throws PolicyException {
+    statement.expectWords(1, "namespace NAME");
+    String id = statement.words().getFirst();
+    Namespace namespace =
+        Namespace.byId(id)
+            .orElseThrow(
+                () ->
+                    unknown(
+                        statement,
+                        "namespace",
+                        id,
+                        Arrays.stream(Namespace.values()).map(Namespace::id).toList()));
+    builder.once(statement, "namespace " + id);
+    builder.namespaces.add(new OwnNamespace(namespace, statement.reason(), statement.where()));
+  }
+
+  private static void uid(PolicyBuilder builder, Statement statement) throws PolicyException {
+    statement.expectWords(1, "uid FIRST..LAST");
+    builder.once(statement, "uid");
+    int[] range = range(statement, statement.words().getFirst());
+    if (range[0] < 1000) {
+      throw statement.error("uids below 1000 belong to the system");
+    }
+    builder.uids = new UidRange(range[0], range[1], statement.reason(), statement.where());
+  }
+
+  private static void fixed(PolicyBuilder builder, Statement statement, String only)
+      throws PolicyException {
+    if (!statement.words().equals(List.of(only))) {
+      throw statement.error("the only form is '" + statement.keyword() + " " + only + "'");
+    }
+    builder.once(statement, statement.keyword());
+  }
+
+  private static OptionalLong value(PolicyBuilder builder, Statement statement, List<String> known)
+      throws PolicyException {
+    statement.expectWords(2, statement.keyword() + " NAME VALUE|given");
+    String name = statement.words().getFirst();
+    if (!known.contains(name)) {
+      throw unknown(statement, statement.keyword(), name, known);
+    }
+    builder.once(statement, statement.keyword() + " " + name);
+    String text = statement.words().get(1);
+    if (text.equals("given")) {
+      return OptionalLong.empty();
+    }
+    if (!text.matches("[0-9]{1,12}[KMG]?")) {
+      throw statement.error("'" + text + "' is no number; write 123, 64K, 16M, 2G or 'given'");
+    }
+    char last = text.charAt(text.length() - 1);
+    int shift =
+        switch (last) {
+          case 'K' -> 10;
+          case 'M' -> 20;
+          case 'G' -> 30;
+          default -> 0;
+        };
+    String digits = shift == 0 ? text : text.substring(0, text.length() - 1);
+    return OptionalLong.of(Long.parseLong(digits) << shift);
+  }
+
+  private static void fd(PolicyBuilder builder, Statement statement) throws PolicyException {
+    statement.expectWords(3, "fd NAME KIND COUNT");
+    String name = statement.words().getFirst();
+    String kind = statement.words().get(1);
+    if (!Confinement.FD_KINDS.contains(kind)) {
+      throw unknown(statement, "descriptor kind", kind, Confinement.FD_KINDS);
+    }
+    builder.once(statement, "fd " + name);
+    int[] range = range(statement, statement.words().get(2));
+    builder.fds.add(
+        new DeclaredFd(name, kind, range[0], range[1], statement.reason(), statement.where()));
+  }
+
+  private static int[] range(Statement statement, String text) throws PolicyException {
+    if (!text.matches("[0-9]{1,9}(\\.\\.[0-9]{1,9})?")) {
+      throw statement.error("'" + text + "' is neither a number nor a range FIRST..LAST");
+    }
+    String[] ends = text.split("\\.\\.", -1);
+    int first = Integer.parseInt(ends[0]);
+    int last = Integer.parseInt(ends[ends.length - 1]);
+    if (first > last) {
+      throw statement.error("the range '" + text + "' is empty");
+    }
+    return new int[] {first, last};
+  }
+
+  private static PolicyException unknown(
+      Statement statement, String what, String word, List<String> known) {
+    return statement.error(
+        "unknown "
+            + what
+            + " '"
+            + word
+            + "'"
+            + Nearest.hint(word, known)
+            + " (known: "
+            + String.join(", ", known)
+            + ")");
+  }
+}
