@@ -14,6 +14,7 @@
 #define DATA_SEGMENTS_MAX (SEGMENTS_MAX - 2)
 #define SEGMENTS_USUAL 4
 #define TIMEOUT_US 30000000
+#define MEMORY_SHARE 8 /* one disk's buffers take at most this part of the memory left */
 
 #define CONFIG_CAPACITY 0
 #define CONFIG_SIZE_MAX 8
@@ -69,7 +70,9 @@ static bool start_one(struct blk *blk) {
   bytes = MIN(MIN(bytes, (u64)REQUEST_LIMIT), possible);
   blk->request_bytes = (u32)(bytes ? bytes : blk->blk_size);
   u64 depth = option_number("blk.depth", DEPTH_DEFAULT);
-  blk->depth = (u32)MIN(depth ? depth : 1, (u64)BLK_DEPTH_MAX);
+  u64 fitting = memory_left() / MEMORY_SHARE / blk->request_bytes;
+  depth = MIN(MIN(depth, (u64)BLK_DEPTH_MAX), fitting);
+  blk->depth = (u32)(depth ? depth : 1);
   for (u32 i = 0; i < blk->depth; i++) {
     prepare_slot(blk, &blk->slots[i], i);
   }

@@ -144,8 +144,9 @@ static enum pattern pattern_option(void) {
 
 static void probe_one(struct blk *blk, u32 number) {
   char ops[OPTION_MAX];
-  const char *given = option_text("blk.ops", blk->read_only ? "get_id,in" : OPS_DEFAULT);
+  const char *given = option_text("blk.ops", OPS_DEFAULT);
   memcpy(ops, given, strlen(given) + 1);
+  bool writes = !blk->read_only;
   u64 start = option_number("blk.start", 0);
   u64 room = blk->capacity_sectors > start ? blk->capacity_sectors - start : 0;
   u64 sectors = MIN(option_number("blk.sectors", SECTORS_DEFAULT), room);
@@ -168,13 +169,13 @@ static void probe_one(struct blk *blk, u32 number) {
   if (list_contains(ops, "badreq")) {
     try_bad_requests(blk);
   }
-  if (list_contains(ops, "discard")) {
+  if (writes && list_contains(ops, "discard")) {
     try_range(blk, VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_F_DISCARD, "DISCARD", start);
   }
-  if (list_contains(ops, "write_zeroes")) {
+  if (writes && list_contains(ops, "write_zeroes")) {
     try_range(blk, VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_F_WRITE_ZEROES, "WRITE_ZEROES", start);
   }
-  if (list_contains(ops, "out")) {
+  if (writes && list_contains(ops, "out")) {
     u64 before = clock_now_us();
     written = blk_transfer(blk, true, start, sectors, prepare_write, NULL, &job);
     write_us = clock_now_us() - before;
@@ -185,7 +186,7 @@ static void probe_one(struct blk *blk, u32 number) {
   }
   sha256_start(&job.hash);
   if (list_contains(ops, "in")) {
-    job.verify = list_contains(ops, "out") || list_contains(ops, "verify");
+    job.verify = (writes && list_contains(ops, "out")) || list_contains(ops, "verify");
     u64 before = clock_now_us();
     read = blk_transfer(blk, false, start, sectors, spoil, check_read, &job);
     read_us = clock_now_us() - before;

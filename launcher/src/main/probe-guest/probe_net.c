@@ -138,7 +138,7 @@ static u64 ask(struct nic *nic, u64 count, void (*send)(struct nic *nic, u16 seq
   return *received - before;
 }
 
-void report_nic(u32 index) {
+static void report_nic(u32 index) {
   struct nic *nic = &nics[index];
   struct round *round = &rounds[index];
   struct packet_counts *counts = &packet_counts[index];
@@ -196,6 +196,12 @@ static void probe_one(struct nic *nic, u32 index) {
   report_nic(index);
 }
 
+void report_nics(void) {
+  for (u32 i = 0; i < nic_count; i++) {
+    report_nic(i);
+  }
+}
+
 void probe_net(void) {
   if (nic_count == 0) {
     fail("net: no device");
@@ -212,6 +218,18 @@ static u64 served(void) {
              packet_counts[i].udp_echoed;
   }
   return total;
+}
+
+/* Answers peers and the console until the packets or the time is over or the console says so. */
+static void serve(u64 packets, u64 deadline) {
+  while (served() < packets && !deadline_passed(deadline)) {
+    u32 seen = irq_any;
+    poll_all();
+    if (!shell_poll()) {
+      return;
+    }
+    net_wait(seen, deadline);
+  }
 }
 
 void probe_serve(void) {
@@ -235,15 +253,13 @@ void probe_serve(void) {
   event_begin("serving");
   event_number("nics", nic_count);
   event_end();
-  while (served() < packets && !deadline_passed(deadline)) {
-    u32 seen = irq_any;
-    poll_all();
-    if (!shell_poll()) {
-      break;
-    }
-    net_wait(seen, deadline);
-  }
-  for (u32 i = 0; i < nic_count; i++) {
-    report_nic(i);
-  }
+  serve(packets, deadline);
+  report_nics();
+}
+
+void probe_shell(void) {
+  shell_start();
+  event_begin("shell");
+  event_end();
+  serve(UINT64_MAX, NEVER);
 }

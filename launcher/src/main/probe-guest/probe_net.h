@@ -9,6 +9,9 @@ void net_configure(void);
 void probe_net(void);
 /* Answers peers, and console commands in shell mode, until net.serve is fulfilled. */
 void probe_serve(void);
-void report_nic(u32 index);
+/* The same, and console commands, until a command says to go on. */
+void probe_shell(void);
+/* One event for each NIC. */
+void report_nics(void);
 
 #endif

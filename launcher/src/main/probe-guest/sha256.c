@@ -14,6 +14,15 @@ static u32 rotate(u32 value, u32 count) {
   return value >> count | value << (32 - count);
 }
 
+#define ROUND(a, b, c, d, e, f, g, h, i)                                    \
+  do {                                                                      \
+    u32 t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +           \
+             ((e & f) ^ (~e & g)) + round_constants[i] + w[i];              \
+    d += t1;                                                                \
+    h = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +               \
+        ((a & b) ^ (a & c) ^ (b & c));                                      \
+  } while (0)
+
 static void compress(u32 state[8], const u8 block[64]) {
   u32 w[64];
   for (u32 i = 0; i < 16; i++) {
@@ -27,23 +36,27 @@ static void compress(u32 state[8], const u8 block[64]) {
     w[i] = w[i - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[i - 7] +
            (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
   }
-  u32 v[8];
-  memcpy(v, state, sizeof v);
-  for (u32 i = 0; i < 64; i++) {
-    u32 sum1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-    u32 choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-    u32 t1 = v[7] + sum1 + choice + round_constants[i] + w[i];
-    u32 sum0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-    u32 majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-    for (u32 j = 7; j > 0; j--) {
-      v[j] = v[j - 1];
-    }
-    v[4] += t1;
-    v[0] = t1 + sum0 + majority;
+  u32 a = state[0], b = state[1], c = state[2], d = state[3];
+  u32 e = state[4], f = state[5], g = state[6], h = state[7];
+  /* The eight variables move by name instead of by copying, so that they stay in registers. */
+  for (u32 i = 0; i < 64; i += 8) {
+    ROUND(a, b, c, d, e, f, g, h, i);
+    ROUND(h, a, b, c, d, e, f, g, i + 1);
+    ROUND(g, h, a, b, c, d, e, f, i + 2);
+    ROUND(f, g, h, a, b, c, d, e, i + 3);
+    ROUND(e, f, g, h, a, b, c, d, i + 4);
+    ROUND(d, e, f, g, h, a, b, c, i + 5);
+    ROUND(c, d, e, f, g, h, a, b, i + 6);
+    ROUND(b, c, d, e, f, g, h, a, i + 7);
   }
-  for (u32 i = 0; i < 8; i++) {
-    state[i] += v[i];
-  }
+  state[0] += a;
+  state[1] += b;
+  state[2] += c;
+  state[3] += d;
+  state[4] += e;
+  state[5] += f;
+  state[6] += g;
+  state[7] += h;
 }
 
 void sha256_start(struct sha256 *hash) {

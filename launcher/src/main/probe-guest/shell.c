@@ -111,16 +111,3 @@ bool shell_poll(void) {
   }
   return true;
 }
-
-void probe_shell(void) {
-  shell_start();
-  event_begin("shell");
-  event_end();
-  for (;;) {
-    u32 seen = irq_any;
-    if (!shell_poll()) {
-      return;
-    }
-    wait_until_changed(&irq_any, seen, NEVER, NULL, 0);
-  }
-}

@@ -8,7 +8,5 @@
 void shell_start(void);
 /* Runs the complete lines that have arrived; false when one of them said to go on. */
 bool shell_poll(void);
-/* Serves the console (and nothing else) until told to go on. */
-void probe_shell(void);
 
 #endif

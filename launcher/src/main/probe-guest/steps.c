@@ -25,12 +25,6 @@ static void idle(void) {
   }
 }
 
-static void stat(void) {
-  for (u32 i = 0; i < nic_count; i++) {
-    report_nic(i);
-  }
-}
-
 static void crash(void) {
   *(volatile u64 *)0xffff800000000000 = 1;
 }
@@ -42,7 +36,7 @@ static const struct {
     {"rng", probe_rng},     {"blk", probe_blk},       {"net", probe_net},
     {"serve", probe_serve}, {"smp", probe_smp},       {"mem", probe_mem},
     {"shell", probe_shell}, {"idle", idle},           {"ready", doorbell_ready},
-    {"stat", stat},         {"mem_verify", probe_mem_verify},
+    {"stat", report_nics},  {"mem_verify", probe_mem_verify},
     {"crash", crash},       {"poweroff", power_off},  {"reset", power_reset},
     {"halt", power_halt},
 };
