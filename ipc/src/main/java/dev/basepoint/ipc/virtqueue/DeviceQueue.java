@@ -38,6 +38,7 @@ public final class DeviceQueue {
   private int seenAvail;
   private int nextUsed;
   private int publishedUsed;
+  private int toReopen;
   private PopResult ringFault = PopResult.EMPTY;
 
   /** The outcome of {@link #open}. */
@@ -73,6 +74,7 @@ public final class DeviceQueue {
     seenAvail = nextAvail;
     nextUsed = position.nextUsed();
     publishedUsed = nextUsed;
+    toReopen = position.inFlight();
   }
 
   /** Opens a queue at its start, with the limits of the specification. */
@@ -88,6 +90,7 @@ public final class DeviceQueue {
    *
    * @param features the negotiated features; those in {@link RingFeatures} matter
    * @param position where to go on; chains in flight there are taken over by {@link #reopen}
+   * @throws IllegalArgumentException if more are in flight there than the queue can hold
    */
   public static Opening open(
       GuestMemory memory,
@@ -98,6 +101,9 @@ public final class DeviceQueue {
     Optional<RingAddresses.Refusal> refusal = addresses.refusal(memory);
     if (refusal.isPresent()) {
       return new Refused(refusal.get(), addresses);
+    }
+    if (position.inFlight() > addresses.queueSize()) {
+      throw new IllegalArgumentException(position + " of a queue of " + addresses.queueSize());
     }
     return new Opened(new DeviceQueue(memory, addresses, features, limits, position));
   }
@@ -177,9 +183,10 @@ public final class DeviceQueue {
    * @throws IllegalArgumentException if no such chain can be in flight
    */
   public PopResult reopen(int headId, DescriptorChain chain) {
-    if (headId < 0 || headId >= queueSize || headInFlight[headId]) {
+    if (headId < 0 || headId >= queueSize || headInFlight[headId] || toReopen == 0) {
       throw new IllegalArgumentException("head " + headId + " cannot be reopened");
     }
+    toReopen--;
     chain.clear();
     return take(headId, chain);
   }
