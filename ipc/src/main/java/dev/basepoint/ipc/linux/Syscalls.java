@@ -22,6 +22,7 @@ public final class Syscalls {
   static final int SYS_READV = 19;
   static final int SYS_WRITEV = 20;
   static final int SYS_MADVISE = 28;
+  static final int SYS_GETPID = 39;
   static final int SYS_CONNECT = 42;
   static final int SYS_SENDMSG = 46;
   static final int SYS_RECVMSG = 47;
@@ -134,6 +135,11 @@ public final class Syscalls {
   /** ioctl(2) whose argument is a structure. */
   public static long ioctl(int fd, long request, MemorySegment argument) {
     return Libc.syscall(SYS_IOCTL, fd, request, argument.address());
+  }
+
+  /** This process's id, as its own pid namespace has it. */
+  public static int getpid() {
+    return (int) Libc.syscall(SYS_GETPID, 0, 0, 0);
   }
 
   /** The calling thread's kernel id. */
