@@ -87,6 +87,7 @@ public final class EventLoop implements AutoCloseable {
   private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
   private Poller[] pollers = new Poller[0];
   private volatile long spinNanos;
+  private long spinUntil;
   private volatile boolean stopping;
   private volatile Thread thread;
 
@@ -160,22 +161,29 @@ public final class EventLoop implements AutoCloseable {
 
   /** Serves events on the calling thread until {@link #stop}. */
   public void run() throws ErrnoException {
-    thread = Thread.currentThread();
-    long spinUntil = 0;
     while (!stopping) {
-      boolean spinning = pollers.length > 0 && System.nanoTime() < spinUntil;
-      boolean awake = spinning || workBeforeSleep();
-      int ready = epoll.waitForEvents(awake ? 0 : -1);
-      boolean worked = ready > 0;
-      for (int i = 0; i < ready; i++) {
-        dispatch((int) epoll.readyToken(i), epoll.readyEvents(i));
-      }
-      worked |= runPollers(spinning ? SPINS_PER_WAIT : 1);
-      runTasks();
-      releaseSlots();
-      if (worked && spinNanos > 0) {
-        spinUntil = System.nanoTime() + spinNanos;
-      }
+      runOnce(-1);
+    }
+  }
+
+  /**
+   * Waits for events once, at most {@code timeoutMillis} (-1: for ever), and serves them on the
+   * calling thread.
+   */
+  public void runOnce(int timeoutMillis) throws ErrnoException {
+    thread = Thread.currentThread();
+    boolean spinning = pollers.length > 0 && System.nanoTime() < spinUntil;
+    boolean awake = spinning || workBeforeSleep();
+    int ready = epoll.waitForEvents(awake ? 0 : timeoutMillis);
+    boolean worked = ready > 0;
+    for (int i = 0; i < ready; i++) {
+      dispatch((int) epoll.readyToken(i), epoll.readyEvents(i));
+    }
+    worked |= runPollers(spinning ? SPINS_PER_WAIT : 1);
+    runTasks();
+    releaseSlots();
+    if (worked && spinNanos > 0) {
+      spinUntil = System.nanoTime() + spinNanos;
     }
   }
 

@@ -64,13 +64,15 @@ final class DeviceEngine implements QueuePort.Owner, EventLoop.Poller {
 
   /** Takes over the request's descriptors, whatever happens. */
   void activate(DeviceRequest.Activate request) throws IOException {
-    OpenedWindow opened = OpenedWindow.open(request, describe(), device, badChains, this);
+    attach(OpenedWindow.open(request, describe(), device, badChains, this));
+  }
+
+  /** Takes over an opened window, whatever happens. */
+  void attach(OpenedWindow opened) throws IOException {
     boolean activated = false;
     try {
       for (QueuePort port : opened.activation().queues()) {
-        kicks.add(
-            loop.watch(
-                port.kick().fd(), Epoll.EPOLLIN | Epoll.EPOLLET, _ -> serve(port)));
+        kicks.add(loop.watch(port.kick().fd(), Epoll.EPOLLIN | Epoll.EPOLLET, _ -> serve(port)));
       }
       device.activate(opened.activation());
       activated = true;

@@ -1,7 +1,6 @@
 package dev.basepoint.ipc.server;
 
 import dev.basepoint.ipc.control.ChannelClosedException;
-import dev.basepoint.ipc.control.DeviceEvent;
 import dev.basepoint.ipc.control.FrameChannel;
 import dev.basepoint.ipc.control.Protocol;
 import dev.basepoint.ipc.control.RequestFailedException;
@@ -64,8 +63,7 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     this.role = role;
     this.options = options;
     this.supervision =
-        new Responder<>(
-            new FrameChannel(supervision, "launcher"), new SupervisionProtocol(), this);
+        new Responder<>(new FrameChannel(supervision, "launcher"), new SupervisionProtocol(), this);
   }
 
   /** The whole main method of a role: serves until the launcher is done with it, then exits. */
@@ -98,8 +96,7 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     try {
       while (!stopping) {
         // The end of the channel wakes us, so the deadline only bounds the sleep.
-        Poll.await(
-            supervision.fd(), Poll.POLLIN, System.nanoTime() + TimeUnit.MINUTES.toNanos(10));
+        Poll.await(supervision.fd(), Poll.POLLIN, System.nanoTime() + TimeUnit.MINUTES.toNanos(10));
         supervision.serveReady();
       }
       if (served != null) {
@@ -133,7 +130,9 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
         yield new SupervisionReply.Done();
       }
       case SupervisionRequest.Ping _ -> new SupervisionReply.Done();
-      case SupervisionRequest.RunVm _, SupervisionRequest.PauseVm _, SupervisionRequest.ResumeVm _ ->
+      case SupervisionRequest.RunVm _,
+          SupervisionRequest.PauseVm _,
+          SupervisionRequest.ResumeVm _ ->
           throw refused(request, RequestFailedException.Code.UNKNOWN, "for a device server");
     };
   }

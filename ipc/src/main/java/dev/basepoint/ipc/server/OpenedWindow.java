@@ -23,12 +23,15 @@ final class OpenedWindow implements AutoCloseable {
   /** No window needs more; a larger one would be populated at the host's cost. */
   static final long WINDOW_BYTES_MAX = 1L << 30;
 
-  private final Mapping mapping;
   private final Activation activation;
+  private final Runnable unmap;
 
-  private OpenedWindow(Mapping mapping, Activation activation) {
-    this.mapping = mapping;
+  /**
+   * @param unmap gives the memory back
+   */
+  OpenedWindow(Activation activation, Runnable unmap) {
     this.activation = activation;
+    this.unmap = unmap;
   }
 
   /**
@@ -69,7 +72,7 @@ final class OpenedWindow implements AutoCloseable {
       }
       opened = true;
       return new OpenedWindow(
-          mapping, new Activation(request.features(), memory, info.queueCount(), ports));
+          new Activation(request.features(), memory, info.queueCount(), ports), mapping::close);
     } finally {
       // The mapping holds the memory; the descriptor is needed no more.
       request.window().close();
@@ -127,7 +130,11 @@ final class OpenedWindow implements AutoCloseable {
     }
     if (setup.size() > info.queueSizeMax()) {
       throw invalid(
-          "queue " + setup.index() + " has " + setup.size() + " entries, at most "
+          "queue "
+              + setup.index()
+              + " has "
+              + setup.size()
+              + " entries, at most "
               + info.queueSizeMax());
     }
     if (setup.nextAvail() != setup.nextUsed()) {
@@ -166,6 +173,6 @@ final class OpenedWindow implements AutoCloseable {
   @Override
   public void close() {
     activation.queues().forEach(QueuePort::close);
-    mapping.close();
+    unmap.run();
   }
 }

@@ -85,6 +85,15 @@ public final class QueuePort {
   }
 
   /**
+   * Puts the chain popped last back; several in reverse order. For a request whose back end cannot
+   * serve it now: return BLOCKED afterwards.
+   */
+  public void unpop(int headId) {
+    queue.unpop(headId);
+    owner.onSettled();
+  }
+
+  /**
    * Returns a chain; the driver sees it after {@link #flush}.
    *
    * @param writtenBytes how many bytes were written from the start of the chain's writable part

@@ -21,8 +21,7 @@ record ServerOptions(long spinNanos) {
     long spinMicros = 0;
     for (String arg : args) {
       if (!arg.startsWith(SPIN)) {
-        throw new IllegalArgumentException(
-            "unknown argument " + arg + "; known: " + SPIN + "N");
+        throw new IllegalArgumentException("unknown argument " + arg + "; known: " + SPIN + "N");
       }
       spinMicros = number(arg, SPIN, SPIN_MICROS_MAX);
     }
