@@ -1,0 +1,40 @@
+package dev.basepoint.launcher;
+
+import dev.basepoint.launcher.cli.Cli;
+import dev.basepoint.launcher.cli.CliContext;
+import dev.basepoint.launcher.cli.CommandException;
+import dev.basepoint.launcher.cli.ExitCode;
+import dev.basepoint.launcher.cli.VmRunner;
+import dev.basepoint.launcher.manifest.HostFacts;
+import dev.basepoint.launcher.output.Terminal;
+
+/** The program {@code vmm-launch}. */
+public final class Main {
+  private Main() {}
+
+  /** Runs one command and exits with its code. */
+  public static void main(String[] args) {
+    CliContext context =
+        new CliContext(Terminal.system(), Main::runner, HostFacts::read, commandStart());
+    System.exit(new Cli(context).execute(args));
+  }
+
+  private static VmRunner runner() {
+    return (request, observer) -> {
+      throw new CommandException(
+          ExitCode.HOST_UNSUITABLE, "this build has no engine to run VMs with yet");
+    };
+  }
+
+  /** The start script says when it began; without it, this JVM's start is the next best. */
+  private static long commandStart() {
+    Long stated = Long.getLong("vmm.start.epochMicros");
+    return stated != null
+        ? stated
+        : ProcessHandle.current()
+            .info()
+            .startInstant()
+            .map(start -> start.toEpochMilli() * 1000)
+            .orElseGet(() -> System.currentTimeMillis() * 1000);
+  }
+}

@@ -1,0 +1,19 @@
+package dev.basepoint.launcher.cli;
+
+import dev.basepoint.launcher.manifest.HostFacts;
+import dev.basepoint.launcher.output.Terminal;
+import java.util.function.Supplier;
+
+/**
+ * What commands depend on.
+ *
+ * @param terminal where they write
+ * @param runner makes the engine that runs VMs, when a command needs it
+ * @param host reads what manifests are checked against, when a command needs it
+ * @param commandStartEpochMicros when the user's command began, CLOCK_REALTIME
+ */
+public record CliContext(
+    Terminal terminal,
+    Supplier<VmRunner> runner,
+    Supplier<HostFacts> host,
+    long commandStartEpochMicros) {}

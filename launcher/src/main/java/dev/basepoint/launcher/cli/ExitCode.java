@@ -1,0 +1,41 @@
+package dev.basepoint.launcher.cli;
+
+/**
+ * Every way in which {@code vmm-launch} ends. Numbers from 64 to 78 mean what sysexits.h means by
+ * them; the start script uses 72 and 73 before this program exists.
+ */
+public enum ExitCode {
+  OK(0, "success; for run and demo: the guest powered itself off or was reset"),
+  USAGE(2, "unknown command, option or argument"),
+  MANIFEST_INVALID(65, "the manifest is wrong; every problem is listed"),
+  INPUT_MISSING(66, "a file named on the command line does not exist or cannot be read"),
+  HOST_UNSUITABLE(69, "the host lacks something that is required; see doctor"),
+  INTERNAL_ERROR(70, "a defect of this program"),
+  SYSTEM_ERROR(71, "the operating system refused a request"),
+  TOOLCHAIN_MISSING(72, "the start script found no JDK 25 or no Maven"),
+  BUILD_FAILED(73, "the start script could not build the program; see .build/build.log"),
+  TIMED_OUT(75, "a deadline passed: a process did not start, or the guest ran too long"),
+  PERMISSION_DENIED(77, "a permission is missing, for example on /dev/kvm"),
+  GUEST_FAILED(80, "the guest crashed or reported a failure"),
+  PROCESS_DIED(81, "a process of the VM ended unexpectedly"),
+  INTERRUPTED(130, "stopped by Ctrl-C"),
+  TERMINATED(143, "stopped by SIGTERM");
+
+  private final int code;
+  private final String meaning;
+
+  ExitCode(int code, String meaning) {
+    this.code = code;
+    this.meaning = meaning;
+  }
+
+  /** The number that the shell sees. */
+  public int code() {
+    return code;
+  }
+
+  /** One line for help and documentation. */
+  public String meaning() {
+    return meaning;
+  }
+}

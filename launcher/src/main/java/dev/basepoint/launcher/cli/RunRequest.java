@@ -1,0 +1,15 @@
+package dev.basepoint.launcher.cli;
+
+import dev.basepoint.launcher.manifest.VmManifest;
+
+/**
+ * What to run and how.
+ *
+ * @param vm the checked manifest
+ * @param commandStartEpochMicros when the user's command began, CLOCK_REALTIME; timings count from
+ *     it
+ * @param guestOutputToStdout a stdio console writes to standard output, else to standard error
+ *     because standard output carries the JSON object
+ */
+public record RunRequest(
+    VmManifest vm, long commandStartEpochMicros, boolean guestOutputToStdout) {}

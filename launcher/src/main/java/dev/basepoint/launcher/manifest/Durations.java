@@ -1,0 +1,23 @@
+package dev.basepoint.launcher.manifest;
+
+/** Durations as people write them: {@code 500ms}, {@code 30s}, {@code 5m}. */
+final class Durations {
+  private Durations() {}
+
+  /** Parses a duration that matches the schema's pattern, to milliseconds. */
+  static long parseMillis(String text) {
+    if (text.endsWith("ms")) {
+      return Long.parseLong(text, 0, text.length() - 2, 10);
+    }
+    long value = Long.parseLong(text, 0, text.length() - 1, 10);
+    return text.endsWith("m") ? value * 60_000 : value * 1000;
+  }
+
+  /** Writes {@code millis} in the largest unit that keeps it whole. */
+  static String format(long millis) {
+    if (millis % 60_000 == 0) {
+      return millis / 60_000 + "m";
+    }
+    return millis % 1000 == 0 ? millis / 1000 + "s" : millis + "ms";
+  }
+}

@@ -1,0 +1,2 @@
+/** The launcher: the program {@code vmm-launch}. */
+package dev.basepoint.launcher;
