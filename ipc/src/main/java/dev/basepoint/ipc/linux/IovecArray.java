@@ -67,6 +67,34 @@ public final class IovecArray {
     totalBytes += byteCount;
   }
 
+  /**
+   * Adds all entries of {@code other}.
+   *
+   * @throws IndexOutOfBoundsException if the array is full
+   */
+  public void addAll(IovecArray other) {
+    Objects.checkFromIndexSize(count, other.count, capacity);
+    MemorySegment.copy(other.entries, 0, entries, count * BYTES, other.count * BYTES);
+    count += other.count;
+    totalBytes += other.totalBytes;
+  }
+
+  /**
+   * Gathers all bytes in {@code target}; returns how many.
+   *
+   * @throws IndexOutOfBoundsException if {@code target} is too small
+   */
+  public long copyTo(MemorySegment target) {
+    long done = 0;
+    for (int i = 0; i < count; i++) {
+      long base = entries.get(ValueLayout.JAVA_LONG, i * BYTES + BASE_OFFSET);
+      long length = entries.get(ValueLayout.JAVA_LONG, i * BYTES + LEN_OFFSET);
+      MemorySegment.copy(Libc.view(base, length), 0, target, done, length);
+      done += length;
+    }
+    return done;
+  }
+
   /** Drops the first {@code byteCount} bytes, after a short transfer. */
   public void consume(long byteCount) {
     Objects.checkFromIndexSize(0, byteCount, totalBytes);
