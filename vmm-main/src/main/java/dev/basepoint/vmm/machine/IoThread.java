@@ -47,20 +47,23 @@ public final class IoThread implements AutoCloseable {
     }
   }
 
+  /** Ends the thread; the loop's descriptors may then be cancelled from anywhere. Idempotent. */
+  public void stop() {
+    loop.stop();
+    try {
+      if (thread.isAlive() && !thread.join(JOIN_DEADLINE)) {
+        throw new IllegalStateException("the I/O thread does not end");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while the I/O thread was ending", e);
+    }
+  }
+
   /** Ends the thread, then frees the loop. */
   @Override
   public void close() {
-    loop.stop();
-    if (thread.isAlive()) {
-      try {
-        if (!thread.join(JOIN_DEADLINE)) {
-          throw new IllegalStateException("the I/O thread does not end");
-        }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
-      }
-    }
+    stop();
     loop.close();
   }
 }

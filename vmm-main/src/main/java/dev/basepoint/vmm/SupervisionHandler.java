@@ -1,0 +1,186 @@
+package dev.basepoint.vmm;
+
+import dev.basepoint.ipc.control.Protocol;
+import dev.basepoint.ipc.control.RequestFailedException;
+import dev.basepoint.ipc.control.RequestFailedException.Code;
+import dev.basepoint.ipc.control.Responder;
+import dev.basepoint.ipc.control.SupervisionEvent;
+import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
+import dev.basepoint.ipc.control.SupervisionProtocol;
+import dev.basepoint.ipc.control.SupervisionReply;
+import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.Syscalls;
+import dev.basepoint.vmm.machine.DeviceFactory;
+import dev.basepoint.vmm.machine.VmListener;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/**
+ * What the launcher may ask of vmm-main, and in which order.
+ *
+ * <pre>
+ *          Hello          ConfigureVm            RunVm            PauseVm
+ *   FRESH -------> GREETED ---------> CONFIGURED -----> RUNNING  ---------> PAUSED
+ *                                                        |   ^              |   |
+ *                                                        |   +-- ResumeVm --+   |
+ *                                                        +--- guest ended ------+--> ENDED
+ * </pre>
+ *
+ * Ping and Stop are allowed at any time after Hello, ReadCounters from CONFIGURED on. All methods
+ * run on the main thread.
+ */
+final class SupervisionHandler implements Responder.Handler<SupervisionRequest, SupervisionReply> {
+  static final String ROLE = "vmm-main";
+
+  private static final Duration PAUSE_TIMEOUT = Duration.ofSeconds(2);
+
+  private enum State {
+    FRESH,
+    GREETED,
+    CONFIGURED,
+    RUNNING,
+    PAUSED,
+    ENDED
+  }
+
+  private final DeviceFactory deviceFactory;
+  private final VmListener listener;
+  private final Consumer<SupervisionEvent> events;
+  private State state = State.FRESH;
+  private VmSession session;
+  private boolean stopRequested;
+
+  /**
+   * @param listener hears the machine, on its threads
+   * @param events takes what is to be sent to the launcher, from the main thread
+   */
+  SupervisionHandler(
+      DeviceFactory deviceFactory, VmListener listener, Consumer<SupervisionEvent> events) {
+    this.deviceFactory = deviceFactory;
+    this.listener = listener;
+    this.events = events;
+  }
+
+  /** Whether Stop was answered: the process ends next. */
+  boolean stopRequested() {
+    return stopRequested;
+  }
+
+  @Override
+  public SupervisionReply handle(SupervisionRequest request) throws IOException {
+    return switch (request) {
+      case SupervisionRequest.Hello hello -> greet(hello);
+      case SupervisionRequest.ConfigureVm config -> configure(config);
+      case SupervisionRequest.RunVm _ -> run();
+      case SupervisionRequest.PauseVm _ -> pause();
+      case SupervisionRequest.ResumeVm _ -> resume();
+      case SupervisionRequest.ReadCounters _ -> readCounters();
+      case SupervisionRequest.Ping _ -> {
+        require(state != State.FRESH, request);
+        yield new SupervisionReply.Done();
+      }
+      case SupervisionRequest.Stop _ -> stop();
+      case SupervisionRequest.ConfigureDevice device -> {
+        discard(device);
+        throw notForThisRole(device);
+      }
+      case SupervisionRequest.SetLink _ -> throw notForThisRole(request);
+    };
+  }
+
+  private static RequestFailedException notForThisRole(SupervisionRequest request) {
+    return new RequestFailedException(
+        Code.INVALID, request.getClass().getSimpleName() + " is not for " + ROLE);
+  }
+
+  private void require(boolean allowed, SupervisionRequest request) throws RequestFailedException {
+    if (!allowed) {
+      throw new RequestFailedException(
+          Code.OUT_OF_ORDER, request.getClass().getSimpleName() + " in state " + state);
+    }
+  }
+
+  private SupervisionReply greet(SupervisionRequest.Hello hello) throws IOException {
+    require(state == State.FRESH, hello);
+    if (hello.version() != SupervisionProtocol.VERSION) {
+      throw new RequestFailedException(
+          Code.INVALID,
+          "protocol version %d is not %d".formatted(hello.version(), SupervisionProtocol.VERSION));
+    }
+    state = State.GREETED;
+    return new SupervisionReply.Hello(SupervisionProtocol.VERSION, 0, ROLE, Syscalls.getpid());
+  }
+
+  private SupervisionReply configure(SupervisionRequest.ConfigureVm config) throws IOException {
+    if (state != State.GREETED) {
+      discard(config);
+    }
+    require(state == State.GREETED, config);
+    events.accept(new SupervisionEvent.Milestone("configured", System.nanoTime()));
+    try {
+      session = VmSession.create(config, deviceFactory, listener);
+    } catch (IOException | RuntimeException e) {
+      discard(config);
+      throw e;
+    }
+    state = State.CONFIGURED;
+    return new SupervisionReply.Done();
+  }
+
+  /** Closes the descriptors of a request that is refused. */
+  private static void discard(SupervisionRequest request) {
+    new SupervisionProtocol().encodeRequest(new Protocol.Request<>(0, 0, request)).discard();
+  }
+
+  private SupervisionReply run() throws IOException {
+    require(state == State.CONFIGURED, new SupervisionRequest.RunVm());
+    session.run();
+    state = State.RUNNING;
+    return new SupervisionReply.Done();
+  }
+
+  private SupervisionReply pause() throws IOException {
+    require(state == State.RUNNING, new SupervisionRequest.PauseVm());
+    session.pause(PAUSE_TIMEOUT);
+    state = State.PAUSED;
+    return new SupervisionReply.Done();
+  }
+
+  private SupervisionReply resume() throws IOException {
+    require(state == State.PAUSED, new SupervisionRequest.ResumeVm());
+    session.resume();
+    state = State.RUNNING;
+    return new SupervisionReply.Done();
+  }
+
+  private SupervisionReply readCounters() throws IOException {
+    require(session != null, new SupervisionRequest.ReadCounters());
+    return new SupervisionReply.Counters(session.counters());
+  }
+
+  private SupervisionReply stop() throws IOException {
+    require(state != State.FRESH, new SupervisionRequest.Stop());
+    stopRequested = true;
+    if (session != null) {
+      session.stop();
+    }
+    state = State.ENDED;
+    return new SupervisionReply.Done();
+  }
+
+  /** The guest has ended by itself: waits for its vCPUs and the console, then reports. */
+  void onGuestEnded(StopReason reason, String detail) {
+    if (state == State.ENDED) {
+      return;
+    }
+    state = State.ENDED;
+    String fullDetail = detail;
+    try {
+      session.stop();
+    } catch (IOException e) {
+      fullDetail = detail + "; " + e.getMessage();
+    }
+    events.accept(new SupervisionEvent.GuestStopped(reason, fullDetail, System.nanoTime()));
+  }
+}

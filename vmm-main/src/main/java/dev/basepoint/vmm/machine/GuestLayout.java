@@ -1,0 +1,38 @@
+package dev.basepoint.vmm.machine;
+
+/** Where things are in the guest's physical address space and I/O ports; GPAs and port numbers. */
+public final class GuestLayout {
+  /** RAM ends here at the latest; what is left continues at {@link #HIGH_RAM_GPA}. */
+  public static final long LOW_RAM_END_MAX = 0xc000_0000L;
+
+  public static final long HIGH_RAM_GPA = 0x1_0000_0000L;
+
+  /** Device {@code i} has one page of registers at this address plus i pages, and GSI 5 + i. */
+  public static final long VIRTIO_MMIO_GPA = 0xd000_0000L;
+
+  public static final long VIRTIO_MMIO_BYTES = 0x1000;
+  public static final int VIRTIO_GSI = 5;
+  public static final int VIRTIO_DEVICES_MAX = 16;
+
+  public static final long IOAPIC_GPA = 0xfec0_0000L;
+  public static final long LAPIC_GPA = 0xfee0_0000L;
+  public static final int IOAPIC_PINS = 24;
+
+  public static final int COM1_PORT = 0x3f8;
+  public static final int COM1_GSI = 4;
+
+  /** Writing 0xfe here resets, as the keyboard controller's pulse does. */
+  public static final int RESET_PORT = 0x64;
+
+  /** ACPI SLEEP_CONTROL_REG; SLEEP_STATUS_REG follows (ACPI 6.5 section 4.8.3.7). */
+  public static final int SLEEP_CONTROL_PORT = 0x600;
+
+  public static final int DOORBELL_PORT = 0x610;
+
+  private GuestLayout() {}
+
+  /** The registers of virtio device {@code index}. */
+  public static long virtioGpa(int index) {
+    return VIRTIO_MMIO_GPA + index * VIRTIO_MMIO_BYTES;
+  }
+}

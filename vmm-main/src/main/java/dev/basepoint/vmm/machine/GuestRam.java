@@ -1,0 +1,80 @@
+package dev.basepoint.vmm.machine;
+
+import dev.basepoint.ipc.linux.ErrnoException;
+import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.ipc.linux.Mapping;
+import dev.basepoint.ipc.linux.MemFd;
+import dev.basepoint.ipc.memory.GuestMemory;
+import dev.basepoint.ipc.memory.MemoryRegion;
+import dev.basepoint.vmm.kvm.KvmVm;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The guest's RAM: one memfd, mapped once, shown to the guest as one or two regions around the gap
+ * for devices.
+ */
+public final class GuestRam implements AutoCloseable {
+  private final Fd memfd;
+  private final Mapping mapping;
+  private final List<MemoryRegion> regions;
+  private final GuestMemory memory;
+
+  private GuestRam(Fd memfd, Mapping mapping) {
+    this.memfd = memfd;
+    this.mapping = mapping;
+    this.regions = regions(mapping.segment());
+    this.memory = new GuestMemory(regions);
+  }
+
+  /**
+   * Makes RAM of zero bytes.
+   *
+   * @param name shown in /proc/PID/maps
+   */
+  public static GuestRam zeroed(String name, long sizeBytes) throws ErrnoException {
+    Fd memfd = MemFd.create("ram-" + name, sizeBytes);
+    try {
+      return new GuestRam(memfd, Mapping.shared(memfd, 0, sizeBytes, true));
+    } catch (ErrnoException e) {
+      memfd.close();
+      throw e;
+    }
+  }
+
+  private static List<MemoryRegion> regions(MemorySegment ram) {
+    long lowBytes = Math.min(ram.byteSize(), GuestLayout.LOW_RAM_END_MAX);
+    List<MemoryRegion> regions = new ArrayList<>();
+    regions.add(new MemoryRegion(0, lowBytes, ram.asSlice(0, lowBytes)));
+    if (lowBytes < ram.byteSize()) {
+      MemorySegment high = ram.asSlice(lowBytes);
+      regions.add(new MemoryRegion(GuestLayout.HIGH_RAM_GPA, high.byteSize(), high));
+    }
+    return List.copyOf(regions);
+  }
+
+  /** Shows the RAM to the guest; the first thing to do with a new VM. */
+  public void register(KvmVm vm) throws ErrnoException {
+    for (int slot = 0; slot < regions.size(); slot++) {
+      vm.setUserMemoryRegion(slot, regions.get(slot).baseGpa(), regions.get(slot).memory());
+    }
+  }
+
+  /** The RAM by guest-physical address. */
+  public GuestMemory memory() {
+    return memory;
+  }
+
+  /** The regions, ascending. */
+  public List<MemoryRegion> regions() {
+    return regions;
+  }
+
+  /** Unmaps the RAM; only after the VM has been closed. */
+  @Override
+  public void close() {
+    mapping.close();
+    memfd.close();
+  }
+}
