@@ -25,10 +25,16 @@
 struct blk blks[BLK_MAX];
 u32 blk_count;
 
-static void prepare_slot(struct blk *blk, struct blk_slot *slot, u32 number) {
+static void prepare_slot(struct blk *blk, struct blk_slot *slot) {
   slot->data = memory_get(blk->request_bytes, PAGE_SIZE);
   slot->table = memory_get(SEGMENTS_MAX * sizeof *slot->table, 16);
-  slot->queue = blk->device->queues[number % blk->device->queue_count];
+}
+
+static void assign_queues(struct blk *blk) {
+  for (u32 i = 0; i < blk->depth; i++) {
+    blk->slots[i].queue = blk->device->queues[i % blk->device->queue_count];
+  }
+  blk->extra.queue = blk->device->queues[0];
 }
 
 static void read_config(struct blk *blk) {
@@ -49,7 +55,7 @@ static void read_config(struct blk *blk) {
   }
 }
 
-static bool start_one(struct blk *blk) {
+static bool connect(struct blk *blk) {
   struct virtio_device *device = blk->device;
   u64 wanted = TRANSPORT_FEATURES | VIRTIO_BLK_F_SIZE_MAX | VIRTIO_BLK_F_SEG_MAX | VIRTIO_BLK_F_RO |
                VIRTIO_BLK_F_BLK_SIZE | VIRTIO_BLK_F_FLUSH | VIRTIO_BLK_F_MQ |
@@ -65,6 +71,13 @@ static bool start_one(struct blk *blk) {
     return false;
   }
   virtio_start(device);
+  return true;
+}
+
+static bool start_one(struct blk *blk) {
+  if (!connect(blk)) {
+    return false;
+  }
   u64 bytes = option_number("blk.request", REQUEST_DEFAULT) / blk->blk_size * blk->blk_size;
   u64 possible = (u64)blk->size_max * blk->seg_max / blk->blk_size * blk->blk_size;
   bytes = MIN(MIN(bytes, (u64)REQUEST_LIMIT), possible);
@@ -74,10 +87,19 @@ static bool start_one(struct blk *blk) {
   depth = MIN(MIN(depth, (u64)BLK_DEPTH_MAX), fitting);
   blk->depth = (u32)(depth ? depth : 1);
   for (u32 i = 0; i < blk->depth; i++) {
-    prepare_slot(blk, &blk->slots[i], i);
+    prepare_slot(blk, &blk->slots[i]);
   }
-  prepare_slot(blk, &blk->extra, 0);
+  prepare_slot(blk, &blk->extra);
+  assign_queues(blk);
   return true;
+}
+
+void blk_restart(void) {
+  for (u32 i = 0; i < blk_count; i++) {
+    if (connect(&blks[i])) {
+      assign_queues(&blks[i]);
+    }
+  }
 }
 
 void blk_start(void) {

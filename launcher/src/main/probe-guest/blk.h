@@ -74,6 +74,8 @@ extern u32 blk_count;
 
 /* Brings every blk device up; called once. */
 void blk_start(void);
+/* Resets and brings up again what blk_start found. */
+void blk_restart(void);
 
 /* Submits one request with bytes of slot->data (readable when out, else writable). */
 void blk_submit(struct blk *blk, struct blk_slot *slot, u32 type, u64 sector, u32 bytes, bool out);

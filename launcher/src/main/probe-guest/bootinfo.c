@@ -52,6 +52,7 @@ const char *boot_info_read(u64 address) {
     if (map[i].addr <= (u64)image_end && end > (u64)image_end) {
       boot_info.free_start = (u64)image_end;
       boot_info.free_end = MIN(end, 0xc0000000ull);
+      boot_info.ram_end = boot_info.free_end;
     }
   }
   boot_info.modules = info->nr_modules;

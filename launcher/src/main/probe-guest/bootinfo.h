@@ -9,6 +9,7 @@
 struct boot_info {
   char cmdline[CMDLINE_MAX];
   u64 ram_bytes;
+  u64 ram_end; /* of the region that holds the image, below 3 GiB */
   /* The part of RAM above the image, below 3 GiB and clear of modules, that the program may use. */
   u64 free_start;
   u64 free_end;

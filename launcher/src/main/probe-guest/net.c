@@ -43,7 +43,7 @@ void net_refresh(struct nic *nic) {
   } while (virtio_read(device, REG_CONFIG_GENERATION) != generation);
 }
 
-static bool start_one(struct nic *nic) {
+static bool connect(struct nic *nic) {
   struct virtio_device *device = nic->device;
   u64 wanted = TRANSPORT_FEATURES | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM |
                VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS;
@@ -56,9 +56,9 @@ static bool start_one(struct nic *nic) {
   bool mergeable = device->features & VIRTIO_NET_F_MRG_RXBUF;
   nic->rx_buffer_bytes = mergeable ? RX_BUFFER_MERGEABLE : RX_BUFFER_WHOLE;
   for (u32 i = 0; i < device->queues[QUEUE_RX]->size; i++) {
-    offer_buffer(nic, memory_get(nic->rx_buffer_bytes, 64));
+    offer_buffer(nic, nic->rx_buffers + RX_BUFFER_WHOLE * i);
   }
-  nic->tx_slots = memory_get(NET_TX_SLOTS * sizeof *nic->tx_slots, 64);
+  nic->tx_free_count = 0;
   for (u32 i = 0; i < NET_TX_SLOTS; i++) {
     nic->tx_free[nic->tx_free_count++] = i;
   }
@@ -67,11 +67,20 @@ static bool start_one(struct nic *nic) {
   return true;
 }
 
+void net_restart(void) {
+  for (u32 i = 0; i < nic_count; i++) {
+    connect(&nics[i]);
+  }
+}
+
 void net_start(void) {
   struct virtio_device *device;
   while (nic_count < NET_MAX && (device = virtio_device_of(VIRTIO_ID_NET, nic_count))) {
-    nics[nic_count].device = device;
-    if (!start_one(&nics[nic_count])) {
+    struct nic *nic = &nics[nic_count];
+    nic->device = device;
+    nic->rx_buffers = memory_get(RX_BUFFER_WHOLE * QUEUE_SIZE, 64);
+    nic->tx_slots = memory_get(NET_TX_SLOTS * sizeof *nic->tx_slots, 64);
+    if (!connect(nic)) {
       return;
     }
     nic_count++;

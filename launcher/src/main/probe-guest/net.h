@@ -44,6 +44,7 @@ struct nic {
   bool peer_known;
   u8 rx_frame[NET_FRAME_MAX];
   u32 rx_buffer_bytes;
+  u8 *rx_buffers;
   struct net_tx_slot *tx_slots;
   u32 tx_free[NET_TX_SLOTS];
   u32 tx_free_count;
@@ -56,6 +57,8 @@ extern u32 nic_count;
 
 /* Brings every NIC up; called once. */
 void net_start(void);
+/* Resets and brings up again what net_start found. */
+void net_restart(void);
 /* Reads MAC and link state again, as after a configuration change. */
 void net_refresh(struct nic *nic);
 /* A frame to fill, or NULL (counted) when the device has taken none of the last 32 for a second. */

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "options.h"
+#include "random.h"
 #include "report.h"
 #include "sha256.h"
 
@@ -22,18 +23,11 @@ struct job {
   struct sha256 hash;
 };
 
-static u64 splitmix64(u64 state) {
-  state = (state ^ state >> 30) * 0xbf58476d1ce4e5b9ull;
-  state = (state ^ state >> 27) * 0x94d049bb133111ebull;
-  return state ^ state >> 31;
-}
-
 void blk_pattern(u64 seed, u64 sector, u8 *data, u32 bytes) {
   u64 *words = (u64 *)data;
-  u64 state = seed + 0x9e3779b97f4a7c15ull * (sector * WORDS_PER_SECTOR);
+  struct random random = {seed + SPLITMIX64_STEP * (sector * WORDS_PER_SECTOR)};
   for (u32 i = 0; i < bytes / 8; i++) {
-    state += 0x9e3779b97f4a7c15ull;
-    words[i] = splitmix64(state);
+    words[i] = random_next(&random);
   }
 }
 

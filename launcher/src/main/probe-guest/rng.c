@@ -26,16 +26,29 @@ struct rng {
 static struct rng rngs[RNG_MAX];
 static u32 count_of_rngs;
 
+static bool connect(struct virtio_device *device) {
+  if (!virtio_negotiate(device, TRANSPORT_FEATURES) ||
+      !virtio_create_queues(device, 1, QUEUE_SIZE)) {
+    return false;
+  }
+  virtio_start(device);
+  return true;
+}
+
+void rng_restart(void) {
+  for (u32 i = 0; i < count_of_rngs; i++) {
+    connect(rngs[i].device);
+  }
+}
+
 void rng_start(void) {
   struct virtio_device *device;
   u64 request = option_number("rng.request", REQUEST_DEFAULT);
   while (count_of_rngs < RNG_MAX && (device = virtio_device_of(VIRTIO_ID_RNG, count_of_rngs))) {
     struct rng *rng = &rngs[count_of_rngs];
-    if (!virtio_negotiate(device, TRANSPORT_FEATURES) ||
-        !virtio_create_queues(device, 1, QUEUE_SIZE)) {
+    if (!connect(device)) {
       return;
     }
-    virtio_start(device);
     rng->request_bytes = (u32)MIN(request ? request : 1, REQUEST_MAX);
     rng->buffer = memory_get(rng->request_bytes, 64);
     rng->device = device;

@@ -7,6 +7,8 @@
 void probe_rng(void);
 /* Brings every rng device up; called once. */
 void rng_start(void);
+/* Resets and brings up again what rng_start found. */
+void rng_restart(void);
 u32 rng_count(void);
 /* Fills bytes from rng device n; false on a device that is silent for the deadline or misbehaves. */
 bool rng_read(u32 n, void *bytes, size_t count);

@@ -55,7 +55,8 @@ static void add_device(const char *value) {
     return;
   }
   struct virtio_device *device = &devices[device_count];
-  *device = (struct virtio_device){.base = base, .gsi = (u32)gsi, .index = device_count};
+  *device = (struct virtio_device){
+      .base = base, .size = size, .gsi = (u32)gsi, .index = device_count};
   device->type = virtio_read(device, REG_DEVICE_ID);
   if (device->type == 0) {
     return; /* an empty transport, as QEMU has them */

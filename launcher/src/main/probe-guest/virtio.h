@@ -52,12 +52,14 @@ struct virtqueue;
 
 struct virtio_device {
   u64 base;
+  u64 size; /* of the register window */
   u32 gsi;
   u32 index; /* place on the command line, counting devices present */
   u32 type;
   u64 offered;
   u64 features; /* negotiated */
   u32 queue_count;
+  u32 ring_room; /* entries to have memory for in each ring; 0: as many as the queue has */
   struct virtqueue *queues[QUEUES_MAX];
 };
 

@@ -13,9 +13,10 @@ struct virtqueue *virtqueue_create(struct virtio_device *device, u32 number, u32
   queue->number = number;
   queue->size = (u16)size;
   queue->event_idx = device->features & VIRTIO_F_EVENT_IDX;
-  queue->descriptors = memory_get(sizeof(struct descriptor) * size, 16);
-  queue->avail = memory_get(sizeof(struct avail_ring) + 2 * size + 2, 2);
-  queue->used = memory_get(sizeof(struct used_ring) + sizeof(struct used_entry) * size + 2, 4);
+  u32 room = device->ring_room > size ? device->ring_room : size;
+  queue->descriptors = memory_get(sizeof(struct descriptor) * room, 16);
+  queue->avail = memory_get(sizeof(struct avail_ring) + 2 * room + 2, 2);
+  queue->used = memory_get(sizeof(struct used_ring) + sizeof(struct used_entry) * room + 2, 4);
   queue->tokens = memory_get(sizeof(void *) * size, 8);
   queue->lengths = memory_get(sizeof(u16) * size, 2);
   for (u32 i = 0; i < size; i++) {

@@ -40,6 +40,25 @@ class ProbeGuestQemuTest {
     bootAndCheck("kvm");
   }
 
+  @Test
+  void villainFindsTheDiskWorkingAfterEveryCase() throws Exception {
+    Tools.assumeProgram("qemu-system-x86_64");
+    Path guest = Files.write(directory.resolve("guest.elf"), Tools.resource("probe-guest.elf"));
+    Path disk = Files.write(directory.resolve("disk.img"), new byte[DISK_BYTES]);
+    String options = "probe=villain,blk villain.targets=blk villain.wait_us=500";
+    String output = Tools.run(qemu("tcg", guest, disk, options), directory.resolve("log"));
+
+    Map<String, JsonNode> events = eventsByName(output);
+    assertTrue(events.containsKey("villain"), output);
+    assertTrue(events.get("villain").get("cases").asInt() >= 200, output);
+    assertEquals(
+        events.get("villain").get("cases").asInt(),
+        events.get("villain").get("recovered").asInt(),
+        output);
+    assertEquals(0, events.get("villain").get("damaged").asInt(), output);
+    assertEquals(0, events.get("done").get("failures").asInt(), output);
+  }
+
   private void bootAndCheck(String accelerator) throws Exception {
     Tools.assumeProgram("qemu-system-x86_64");
     Path guest = Files.write(directory.resolve("guest.elf"), Tools.resource("probe-guest.elf"));
