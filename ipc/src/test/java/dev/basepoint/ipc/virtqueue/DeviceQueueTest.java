@@ -215,6 +215,28 @@ class DeviceQueueTest {
   }
 
   @Test
+  void noMoreChainsAreTakenThanTheQueueCanHold() {
+    for (int ahead : new int[] {1, 0xffff}) {
+      try (GuestDriver guest = new GuestDriver(4, 0)) {
+        DeviceQueue queue = guest.openDeviceQueue(0);
+        DescriptorChain chain = queue.newChain();
+        for (int i = 0; i < 4; i++) {
+          guest.submit(Buffer.writable(1));
+        }
+        guest.publish();
+        for (int i = 0; i < 4; i++) {
+          assertEquals(PopResult.CHAIN, queue.pop(chain));
+        }
+        // All four are in flight: neither a fifth chain nor a step back is possible.
+        long idx = guest.addresses().availGpa() + VirtqAvail.IDX_OFFSET;
+        guest.memory().writeU16(idx, 4 + ahead);
+        assertTrue(queue.hasPending());
+        assertEquals(PopResult.AVAIL_INDEX_JUMP, queue.pop(chain));
+      }
+    }
+  }
+
+  @Test
   void aChainThatDoesNotFitTheCallersObjectIsTooLong() {
     try (GuestDriver guest = new GuestDriver(8, 0)) {
       DeviceQueue queue = guest.openDeviceQueue(0);
