@@ -23,6 +23,10 @@ public final class UnixSocket implements AutoCloseable {
   public static final int SCM_MAX_FD = 253;
 
   private static final int SYS_SOCKET = 41;
+  private static final int SYS_BIND = 49;
+  private static final int SYS_LISTEN = 50;
+  private static final int SYS_ACCEPT4 = 288;
+  private static final int BACKLOG = 16;
   private static final int SUN_PATH_BYTES = 108;
   private static final int AF_UNIX = 1;
   private static final int SOCK_STREAM = 1;
@@ -106,6 +110,40 @@ public final class UnixSocket implements AutoCloseable {
    * @throws ErrnoException ENOENT if there is no socket, ECONNREFUSED if nobody listens
    */
   public static Fd connect(String path) throws ErrnoException {
+    return withAddress(Syscalls.SYS_CONNECT, "connect ", path);
+  }
+
+  /**
+   * Makes a listening stream socket at {@code path}.
+   *
+   * @throws ErrnoException EADDRINUSE if the path exists
+   */
+  public static Fd listen(String path) throws ErrnoException {
+    Fd socket = withAddress(SYS_BIND, "bind ", path);
+    long result = Libc.syscall(SYS_LISTEN, socket.number(), BACKLOG, 0);
+    if (result < 0) {
+      socket.close();
+      throw new ErrnoException("listen " + path, (int) -result);
+    }
+    return socket;
+  }
+
+  /**
+   * Takes the next connection of a listening socket.
+   *
+   * @return the connection, or null if none came before the deadline
+   */
+  public static Fd accept(Fd listener, long deadlineNanos) throws ErrnoException {
+    if (!Poll.await(listener, Poll.POLLIN, deadlineNanos)) {
+      return null;
+    }
+    return Fd.own(
+        (int)
+            ErrnoException.check(
+                Libc.syscall(SYS_ACCEPT4, listener.number(), 0, 0, SOCK_CLOEXEC, 0, 0), "accept4"));
+  }
+
+  private static Fd withAddress(long syscall, String operation, String path) throws ErrnoException {
     byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
     if (bytes.length >= SUN_PATH_BYTES) {
       throw new ErrnoException("socket path " + path + " is longer than 107 bytes", Errno.EINVAL);
@@ -120,9 +158,8 @@ public final class UnixSocket implements AutoCloseable {
       address.set(ValueLayout.JAVA_SHORT, 0, (short) AF_UNIX);
       MemorySegment.copy(bytes, 0, address, ValueLayout.JAVA_BYTE, 2, bytes.length);
       ErrnoException.check(
-          Libc.syscall(
-              Syscalls.SYS_CONNECT, socket.number(), address.address(), address.byteSize()),
-          "connect " + path);
+          Libc.syscall(syscall, socket.number(), address.address(), address.byteSize()),
+          operation + path);
       return socket;
     } catch (ErrnoException e) {
       socket.close();

@@ -26,9 +26,13 @@ public record GroupPlan(
     devices = List.copyOf(devices);
   }
 
-  /** Closes the launcher's copies of all descriptors. */
   @Override
   public void close() {
+    release();
+  }
+
+  /** Closes the launcher's copies of all descriptors, which the children have by now. */
+  public void release() {
     kvm.close();
     kernel.close();
     if (initrd != null) {

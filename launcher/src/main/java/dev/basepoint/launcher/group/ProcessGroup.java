@@ -31,6 +31,7 @@ public final class ProcessGroup implements AutoCloseable {
   private final List<Child> children = new CopyOnWriteArrayList<>();
   private final CompletableFuture<GroupOutcome> outcome = new CompletableFuture<>();
   private volatile boolean stopping;
+  private boolean stopped;
   private Child vmm;
 
   /**
@@ -242,9 +243,16 @@ public final class ProcessGroup implements AutoCloseable {
     vmm.call(new SupervisionRequest.ResumeVm(), timeout);
   }
 
-  /** Ends every process: asks, waits a moment, kills. Idempotent. */
   @Override
   public void close() {
+    if (!stopped) {
+      stop();
+    }
+  }
+
+  /** Ends every process: asks, waits a moment, kills. None is left when this returns. */
+  public void stop() {
+    stopped = true;
     stopping = true;
     if (vmm != null) {
       // First, so that the guest does not see its devices go.
