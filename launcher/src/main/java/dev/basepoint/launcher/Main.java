@@ -2,9 +2,9 @@ package dev.basepoint.launcher;
 
 import dev.basepoint.launcher.cli.Cli;
 import dev.basepoint.launcher.cli.CliContext;
-import dev.basepoint.launcher.cli.CommandException;
-import dev.basepoint.launcher.cli.ExitCode;
 import dev.basepoint.launcher.cli.VmRunner;
+import dev.basepoint.launcher.group.GroupRunner;
+import dev.basepoint.launcher.group.Installation;
 import dev.basepoint.launcher.manifest.HostFacts;
 import dev.basepoint.launcher.output.Terminal;
 
@@ -20,10 +20,7 @@ public final class Main {
   }
 
   private static VmRunner runner() {
-    return (request, observer) -> {
-      throw new CommandException(
-          ExitCode.HOST_UNSUITABLE, "this build has no engine to run VMs with yet");
-    };
+    return new GroupRunner(Installation.current());
   }
 
   /** The start script says when it began; without it, this JVM's start is the next best. */

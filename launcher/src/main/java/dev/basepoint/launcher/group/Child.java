@@ -90,6 +90,9 @@ public final class Child implements AutoCloseable {
     if (!(reply instanceof SupervisionReply.Hello hello)) {
       throw new IOException(name + " answered Hello with something else");
     }
+    if (!hello.role().equals(role.key())) {
+      throw new IOException(name + " says that its role is " + hello.role());
+    }
     if (hello.version() != SupervisionProtocol.VERSION) {
       throw new IOException(
           name

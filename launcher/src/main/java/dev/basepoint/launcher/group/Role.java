@@ -4,20 +4,27 @@ import dev.basepoint.ipc.control.SupervisionRequest.Kind;
 
 /** What a child process is, by the name of its module. */
 public enum Role {
-  VMM_MAIN("vmm-main"),
-  BLK("device-server-blk"),
-  NET("device-server-net"),
-  RNG("device-server-rng");
+  VMM_MAIN("vmm-main", "vmm-main"),
+  BLK("device-server-blk", "blk"),
+  NET("device-server-net", "net"),
+  RNG("device-server-rng", "rng");
 
   private final String module;
+  private final String key;
 
-  Role(String module) {
+  Role(String module, String key) {
     this.module = module;
+    this.key = key;
   }
 
   /** The module that holds the role's code, which also names its jar. */
   public String module() {
     return module;
+  }
+
+  /** The role's name, as the process itself states it in its Hello. */
+  public String key() {
+    return key;
   }
 
   /** The role of the server for devices of {@code kind}. */

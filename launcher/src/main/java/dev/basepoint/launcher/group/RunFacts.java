@@ -1,66 +1,152 @@
 package dev.basepoint.launcher.group;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import dev.basepoint.ipc.control.SupervisionReply;
+import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.launcher.cli.RunResult;
+import dev.basepoint.launcher.manifest.DeviceSpec;
+import dev.basepoint.launcher.manifest.VmManifest;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
+import java.util.TreeMap;
 
-/**
- * The facts of one run, as {@code --json} prints them.
- *
- * @param timings milliseconds since the command's start, by "process.event"
- */
-public record RunFacts(
-    String name,
-    Outcome outcome,
-    Guest guest,
-    Map<String, Device> devices,
-    List<ProcessFacts> processes,
-    Map<String, Double> timings,
-    List<String> warnings) {
-  /**
-   * How it ended.
-   *
-   * @param kind "power-off", "reset", "triple-fault", "error", "child-lost", "stopped", "timed-out"
-   * @param detail one sentence, or empty
-   */
-  public record Outcome(String kind, String detail, boolean success) {}
+/** Puts the facts of a run together from what its parts say. */
+final class RunFacts {
+  private static final List<String> COMMON_COUNTERS =
+      List.of("requests", "bytesToGuest", "bytesFromGuest", "errors");
 
-  /**
-   * What the guest said.
-   *
-   * @param failures as the probe guest counts them, or null if it is another guest or did not
-   *     finish
-   */
-  public record Guest(long consoleBytes, Integer failures, List<JsonNode> events) {}
+  private RunFacts() {}
+
+  /** The group's processes and their memory, while they run. */
+  static List<RunResult.ProcessFacts> processes(VmManifest manifest, ProcessGroup group) {
+    List<RunResult.ProcessFacts> facts = new ArrayList<>();
+    facts.add(process("launcher", manifest.name(), (int) ProcessHandle.current().pid()));
+    for (Child child : group.children()) {
+      facts.add(process(child.role().key(), child.name(), child.pid()));
+    }
+    return facts;
+  }
+
+  private static RunResult.ProcessFacts process(String role, String name, int pid) {
+    ProcessMemory memory = ProcessMemory.of(pid);
+    return new RunResult.ProcessFacts(role, name, pid, memory.privateKib(), memory.sharedKib());
+  }
 
   /**
-   * What a device did, by its server's own counters.
+   * What each device did, by its server's counters, and for disks whether the host sees what the
+   * guest read back.
    *
-   * @param bytes moved in both directions
-   * @param counters everything that the server counts
-   * @param shadow what vmm-main counts on its side of the device
+   * @param images a disk's image by its device's name
    */
-  public record Device(
-      String kind,
-      long requests,
-      long bytes,
-      long errors,
-      Map<String, Long> counters,
-      Map<String, Long> shadow) {}
+  static List<RunResult.DeviceFacts> devices(
+      VmManifest manifest,
+      List<SupervisionReply.Group> counters,
+      GuestReport report,
+      Map<String, Fd> images)
+      throws IOException {
+    List<RunResult.DeviceFacts> facts = new ArrayList<>();
+    for (int index = 0; index < manifest.devices().size(); index++) {
+      DeviceSpec device = manifest.devices().get(index);
+      Map<String, Long> server = counters(counters, device.name());
+      SequencedMap<String, Object> more = new LinkedHashMap<>();
+      if (images.containsKey(device.name())) {
+        compareHashes(images.get(device.name()), index, report, more);
+      }
+      server.forEach(
+          (key, value) -> {
+            if (value != 0 && !COMMON_COUNTERS.contains(key)) {
+              more.put(key, value);
+            }
+          });
+      facts.add(
+          new RunResult.DeviceFacts(
+              device.name(),
+              device.type(),
+              server.getOrDefault("requests", 0L),
+              server.getOrDefault("bytesToGuest", 0L) + server.getOrDefault("bytesFromGuest", 0L),
+              server.getOrDefault("errors", 0L),
+              more));
+    }
+    return facts;
+  }
 
-  /**
-   * One process of the group.
-   *
-   * @param privateKib memory that no other process maps
-   * @param sharedKib memory that others map too
-   * @param exit how it ended, or null if it was running when the facts were taken
-   */
-  public record ProcessFacts(
-      String role,
-      String name,
-      int pid,
-      long privateKib,
-      long sharedKib,
-      long proportionalKib,
-      String exit) {}
+  private static Map<String, Long> counters(List<SupervisionReply.Group> groups, String name) {
+    for (SupervisionReply.Group group : groups) {
+      if (group.name().equals(name)) {
+        return new TreeMap<>(group.values());
+      }
+    }
+    return Map.of();
+  }
+
+  private static void compareHashes(
+      Fd image, int index, GuestReport report, SequencedMap<String, Object> more)
+      throws IOException {
+    for (SequencedMap<String, Object> event : report.events("blk")) {
+      if (event.get("device") instanceof Long device
+          && device == index
+          && event.get("start_sector") instanceof Long start
+          && event.get("sectors") instanceof Long sectors
+          && event.get("sha256") instanceof String guestHash) {
+        String hostHash = ImageHash.sha256(image, start, sectors);
+        more.put("sha256_on_host", hostHash);
+        more.put("same_as_in_guest", hostHash.equals(guestHash));
+      }
+    }
+  }
+
+  /** The guest's report by event, the events of devices under the device's name. */
+  static SequencedMap<String, Object> guest(VmManifest manifest, GuestReport report) {
+    SequencedMap<String, Object> guest = new LinkedHashMap<>();
+    guest.put("console_bytes", report.consoleBytes());
+    for (SequencedMap<String, Object> event : report.events()) {
+      SequencedMap<String, Object> facts = new LinkedHashMap<>(event);
+      String kind = String.valueOf(facts.remove("event"));
+      Object device = facts.get("device");
+      boolean ofDevice =
+          device instanceof Long index && index >= 0 && index < manifest.devices().size();
+      String key = ofDevice ? manifest.devices().get(((Long) device).intValue()).name() : kind;
+      if (ofDevice) {
+        facts.remove("device");
+        merge(guest, key, facts);
+      } else if (kind.equals("failure")) {
+        appendFailure(guest, facts);
+      } else {
+        guest.put(key, facts);
+      }
+    }
+    return guest;
+  }
+
+  @SuppressWarnings("unchecked") // Only this class puts maps of this type there.
+  private static void merge(
+      SequencedMap<String, Object> guest, String key, SequencedMap<String, Object> facts) {
+    if (guest.get(key) instanceof SequencedMap<?, ?> before) {
+      ((SequencedMap<String, Object>) before).putAll(facts);
+    } else {
+      guest.put(key, facts);
+    }
+  }
+
+  @SuppressWarnings("unchecked") // Only this class puts a list there.
+  private static void appendFailure(
+      SequencedMap<String, Object> guest, SequencedMap<String, Object> facts) {
+    List<Object> failures =
+        (List<Object>) guest.computeIfAbsent("failures", _ -> new ArrayList<Object>());
+    failures.add(String.valueOf(facts.get("text")));
+  }
+
+  /** The milestones in the order of time; the first of each name counts. */
+  static List<RunResult.Timing> timings(Timeline timeline) {
+    Map<String, Double> first = new LinkedHashMap<>();
+    for (Timeline.Entry entry : timeline.entries()) {
+      first.putIfAbsent(entry.source() + "." + entry.event(), entry.millis());
+    }
+    return first.entrySet().stream()
+        .map(entry -> new RunResult.Timing(entry.getKey(), entry.getValue()))
+        .toList();
+  }
 }

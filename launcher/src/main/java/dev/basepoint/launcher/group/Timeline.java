@@ -1,14 +1,12 @@
 package dev.basepoint.launcher.group;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
 /** What happened when, from the command's start on; every process's times are on one clock. */
 public final class Timeline {
-  /** Set by the vmm-launch script: the command's start, microseconds since the epoch. */
-  public static final String START_PROPERTY = "vmm.start.epochMicros";
-
   private final long startNanos;
   private final List<Entry> entries = new ArrayList<>();
 
@@ -24,18 +22,13 @@ public final class Timeline {
     this.startNanos = startNanos;
   }
 
-  /** A time line that starts when the command was given. */
-  public static Timeline sinceCommand() {
-    long nowMicros = java.time.Instant.now().toEpochMilli() * 1000;
-    long startMicros = Long.getLong(START_PROPERTY, nowMicros);
-    // The property comes from another process: a clock that was set meanwhile must not matter much.
-    long ageMicros = Math.clamp(nowMicros - startMicros, 0, 3_600_000_000L);
+  /** A time line that starts at a moment of the wall clock, at most an hour ago. */
+  public static Timeline since(long epochMicros) {
+    Instant now = Instant.now();
+    long nowMicros = now.getEpochSecond() * 1_000_000 + now.getNano() / 1000;
+    // The moment comes from another process: a clock that was set meanwhile must not matter much.
+    long ageMicros = Math.clamp(nowMicros - epochMicros, 0, 3_600_000_000L);
     return new Timeline(System.nanoTime() - ageMicros * 1000);
-  }
-
-  /** A time line that starts now. */
-  public static Timeline sinceNow() {
-    return new Timeline(System.nanoTime());
   }
 
   /** Adds an event of this moment. */
