@@ -109,6 +109,11 @@ public final class ChildProcess implements AutoCloseable {
     }
   }
 
+  /** A child of this process that {@code pidfd} refers to. */
+  static ChildProcess of(int pid, Fd pidfd) {
+    return new ChildProcess(pid, pidfd);
+  }
+
   private static ChildProcess adopt(int pid) throws ErrnoException {
     // Not reaped by anyone else yet, so the pid cannot have been reused.
     long pidfd = Libc.syscall(Syscalls.SYS_PIDFD_OPEN, pid, 0, 0);

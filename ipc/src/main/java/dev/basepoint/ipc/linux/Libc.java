@@ -46,7 +46,12 @@ final class Libc {
 
   /** Returns a handle of the common shape for the libc function {@code name}. */
   static MethodHandle handle(String name) {
-    return LINKER.downcallHandle(address(name), SHAPE, Linker.Option.captureCallState("errno"));
+    return handle(address(name));
+  }
+
+  /** Returns a handle of the common shape for the machine code at {@code address}. */
+  static MethodHandle handle(MemorySegment address) {
+    return LINKER.downcallHandle(address, SHAPE, Linker.Option.captureCallState("errno"));
   }
 
   /** Returns the address of the libc symbol {@code name}. */
@@ -82,6 +87,15 @@ final class Libc {
   static int call(MethodHandle function, long a, long b, long c, long d, long e, long f) {
     try {
       return (int) (long) function.invokeExact(ERRNO.get(), a, b, c, d, e, f, 0L);
+    } catch (Throwable t) {
+      throw new AssertionError("a downcall cannot throw", t);
+    }
+  }
+
+  /** Calls machine code that returns a 64-bit result and leaves errno alone. */
+  static long callCode(MethodHandle code, long argument) {
+    try {
+      return (long) code.invokeExact(ERRNO.get(), argument, 0L, 0L, 0L, 0L, 0L, 0L);
     } catch (Throwable t) {
       throw new AssertionError("a downcall cannot throw", t);
     }

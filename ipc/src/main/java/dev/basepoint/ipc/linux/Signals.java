@@ -16,6 +16,9 @@ public final class Signals {
   public static final int SIG_KICK = 36;
 
   public static final int SIGKILL = 9;
+
+  static final int SIGCHLD = 17;
+
   public static final int SIGTERM = 15;
   public static final int SIGCONT = 18;
   public static final int SIGSTOP = 19;
