@@ -25,7 +25,12 @@ public final class Confinement {
    * @param value soft and hard limit; empty if the launcher gives it, since it depends on the VM
    */
   public record ResourceLimit(
-      String resource, OptionalLong value, String reason, SourceLine where) {}
+      String resource, OptionalLong value, String reason, SourceLine where) {
+    /** The kernel's number for the resource, RLIMIT_*. */
+    public int number() {
+      return RESOURCES.indexOf(resource);
+    }
+  }
 
   /** A control group limit, named as in cgroup version 2; empty if the launcher gives it. */
   public record CgroupLimit(String key, OptionalLong value, String reason, SourceLine where) {}

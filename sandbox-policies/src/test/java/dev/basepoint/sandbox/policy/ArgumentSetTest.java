@@ -16,7 +16,7 @@ class ArgumentSetTest {
   void agreesWithTryingEveryValue() {
     SplittableRandom random = new SplittableRandom(1);
     int satisfiable = 0;
-    for (int round = 0; round < 20_000; round++) {
+    for (int round = 0; round < 8_000; round++) {
       List<ArgumentTest> tests = new ArrayList<>();
       for (int i = random.nextInt(4); i >= 0; i--) {
         tests.add(randomTest(random));
