@@ -7,7 +7,9 @@ import dev.basepoint.ipc.control.Protocol.Request;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -33,6 +35,10 @@ public final class Requester<Q, A, E> implements AutoCloseable {
   private final Protocol<Q, A, E> protocol;
   private final Listener<E> listener;
   private final Map<Long, CompletableFuture<A>> waiting = new HashMap<>();
+
+  /** Requests that were given up; each may still be answered once. */
+  private final Set<Long> expired = new HashSet<>();
+
   private final Thread reader;
   private long lastId;
   private IOException closedBy;
@@ -78,6 +84,9 @@ public final class Requester<Q, A, E> implements AutoCloseable {
       channel.send(protocol.encodeRequest(new Request<>(id, deadlineMillis, body)), deadlineNanos);
       return reply.get(Math.max(0, deadlineNanos - System.nanoTime()), TimeUnit.NANOSECONDS);
     } catch (TimeoutException e) {
+      synchronized (waiting) {
+        expired.add(id);
+      }
       throw new RequestFailedException(
           RequestFailedException.Code.DEADLINE,
           channel.peer()
@@ -132,16 +141,16 @@ public final class Requester<Q, A, E> implements AutoCloseable {
 
   private CompletableFuture<A> pending(long id) throws ProtocolException {
     synchronized (waiting) {
-      CompletableFuture<A> reply = waiting.get(id);
+      CompletableFuture<A> reply = waiting.remove(id);
       if (reply != null) {
         return reply;
       }
-      if (id > 0 && id <= lastId) {
-        // The answer to a request whose deadline has passed.
+      if (expired.remove(id)) {
         return new CompletableFuture<>();
       }
     }
-    throw new ProtocolException(channel.peer() + " answered request " + id + ", never made");
+    throw new ProtocolException(
+        channel.peer() + " answered request " + id + ", which waits for no answer");
   }
 
   private void fail(IOException cause) {

@@ -154,6 +154,12 @@ public final class EventLoop implements AutoCloseable {
     return done;
   }
 
+  /** Whether a thread serves the loop, so that what is submitted to it will run. */
+  public boolean isRunning() {
+    Thread server = thread;
+    return server != null && server.isAlive() && !stopping;
+  }
+
   /** Whether the caller runs on the loop's thread. */
   public boolean onLoopThread() {
     return Thread.currentThread() == thread;

@@ -81,6 +81,32 @@ public final class SlotPlacement {
     return offsets[index];
   }
 
+  /** Start of the bulk slot; meaningless if {@link #bulkBytes} is 0. */
+  public long bulkOffset() {
+    return bulkOffset;
+  }
+
+  /** Size of the bulk slot as {@link SlotAllocator#free} takes it. */
+  public long bulkBytes() {
+    return bulkBytes;
+  }
+
+  /** Start of the slot of the small segments; meaningless if {@link #piecesBytes} is 0. */
+  public long piecesOffset() {
+    return piecesOffset;
+  }
+
+  /** Size of the slot of the small segments as {@link SlotAllocator#free} takes it. */
+  public long piecesBytes() {
+    return piecesBytes;
+  }
+
+  /** Makes this ready for the next chain; whoever noted the slots frees them. */
+  public void handOver() {
+    bulkBytes = 0;
+    piecesBytes = 0;
+  }
+
   /** Gives all slots back. */
   public void release(SlotAllocator allocator) {
     if (bulkBytes != 0) {
