@@ -4,6 +4,7 @@
 #include "sys.h"
 
 #define CALIBRATION_MIN_NS 1000000u
+#define ERROR_PART 32
 #define TICK_MAX_NS 50000000u /* the longest sleep without looking at the clock */
 
 static u64 start_tsc;
@@ -23,7 +24,8 @@ void clock_calibrate(void) {
     before = read_tsc();
     elapsed_ns = UINT32_MAX - lapic_timer_count();
     after = read_tsc();
-  } while (elapsed_ns < CALIBRATION_MIN_NS);
+    /* A pause of ours while reading the timer counts as error: wait until it no longer matters. */
+  } while (elapsed_ns < CALIBRATION_MIN_NS || (after - before) * ERROR_PART > after - start_tsc);
   u64 cycles = before + (after - before) / 2 - start_tsc;
   tsc_khz = cycles * 1000000 / elapsed_ns;
   lapic_timer_set(0);

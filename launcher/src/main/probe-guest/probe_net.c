@@ -196,6 +196,21 @@ static void probe_one(struct nic *nic, u32 index) {
   report_nic(index);
 }
 
+bool net_find_peer(u32 index) {
+  packet_new_round(&nics[index]);
+  return resolve(&nics[index]);
+}
+
+bool net_ask_once(u32 index, u16 sequence, u64 timeout_us) {
+  const u64 *received = &packet_counts[index].udp_received;
+  u64 before = *received;
+  if (sequence == 0) {
+    packet_new_round(&nics[index]);
+  }
+  send_echo(&nics[index], sequence, (u32)option_number("net.size", SIZE_DEFAULT));
+  return poll_until(received, before + 1, deadline_in_us(timeout_us));
+}
+
 void report_nics(void) {
   for (u32 i = 0; i < nic_count; i++) {
     report_nic(i);

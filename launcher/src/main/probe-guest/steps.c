@@ -13,6 +13,7 @@
 #include "rng.h"
 #include "shell.h"
 #include "smp.h"
+#include "soak.h"
 #include "villain.h"
 
 static void idle(void) {
@@ -38,7 +39,7 @@ static const struct {
     {"serve", probe_serve}, {"smp", probe_smp},       {"mem", probe_mem},
     {"shell", probe_shell}, {"idle", idle},           {"ready", doorbell_ready},
     {"stat", report_nics},  {"mem_verify", probe_mem_verify},
-    {"villain", probe_villain}, {"crash", crash},       {"poweroff", power_off},  {"reset", power_reset},
+    {"soak", probe_soak},   {"villain", probe_villain}, {"crash", crash},       {"poweroff", power_off},  {"reset", power_reset},
     {"halt", power_halt},
 };
 

@@ -5,7 +5,7 @@
 #include "types.h"
 
 #define STEP_NAMES \
-  "rng, blk, net, serve, smp, mem, mem_verify, shell, idle, ready, marker N, stat, villain, poweroff, " \
+  "rng, blk, net, serve, smp, mem, mem_verify, shell, idle, ready, marker N, stat, soak, villain, poweroff, " \
   "reset, halt, crash"
 
 /* Runs one step; false when there is none of that name. argument may be NULL. */

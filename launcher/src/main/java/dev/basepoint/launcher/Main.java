@@ -2,6 +2,7 @@ package dev.basepoint.launcher;
 
 import dev.basepoint.launcher.cli.Cli;
 import dev.basepoint.launcher.cli.CliContext;
+import dev.basepoint.launcher.cli.StartupTraining;
 import dev.basepoint.launcher.cli.VmRunner;
 import dev.basepoint.launcher.group.GroupRunner;
 import dev.basepoint.launcher.group.Installation;
@@ -16,6 +17,10 @@ public final class Main {
   public static void main(String[] args) {
     CliContext context =
         new CliContext(Terminal.system(), Main::runner, HostFacts::read, commandStart());
+    if (Boolean.getBoolean("vmm.trainStartup")) {
+      StartupTraining.run(context);
+      return;
+    }
     System.exit(new Cli(context).execute(args));
   }
 

@@ -30,6 +30,7 @@ public final class Errno {
   public static final int EPIPE = 32;
   public static final int ENOSYS = 38;
   public static final int ENOBUFS = 105;
+  public static final int ENODATA = 61;
   public static final int EOPNOTSUPP = 95;
   public static final int ECONNRESET = 104;
   public static final int ENOTCONN = 107;
@@ -73,6 +74,7 @@ public final class Errno {
       case EPIPE -> "EPIPE (peer closed)";
       case ENOSYS -> "ENOSYS (not provided by this kernel)";
       case ENOBUFS -> "ENOBUFS (no buffer space)";
+      case ENODATA -> "ENODATA (no data available)";
       case EOPNOTSUPP -> "EOPNOTSUPP (not supported)";
       case ECONNRESET -> "ECONNRESET (connection reset by peer)";
       case ENOTCONN -> "ENOTCONN (not connected)";

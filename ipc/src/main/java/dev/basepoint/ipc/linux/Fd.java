@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /** An owned file descriptor. Closing is idempotent; use after close throws. */
 public final class Fd implements AutoCloseable {
   private static final int F_SETFD = 2;
-  private static final int F_GETFL = 3;
+  static final int F_GETFL = 3;
   private static final int F_SETFL = 4;
   private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int FD_CLOEXEC = 1;

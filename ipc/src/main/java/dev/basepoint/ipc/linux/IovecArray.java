@@ -98,6 +98,10 @@ public final class IovecArray {
   /** Drops the first {@code byteCount} bytes, after a short transfer. */
   public void consume(long byteCount) {
     Objects.checkFromIndexSize(0, byteCount, totalBytes);
+    if (byteCount == totalBytes) {
+      clear();
+      return;
+    }
     long left = byteCount;
     int from = 0;
     while (left > 0) {
@@ -114,6 +118,54 @@ public final class IovecArray {
     MemorySegment.copy(entries, from * BYTES, entries, 0, (count - from) * BYTES);
     count -= from;
     totalBytes -= byteCount;
+  }
+
+  /** Whether every entry's address and length are multiples of {@code alignment}, a power of 2. */
+  public boolean isAligned(int alignment) {
+    long low = 0;
+    for (int i = 0; i < count; i++) {
+      low |= entries.get(ValueLayout.JAVA_LONG, i * BYTES + BASE_OFFSET);
+      low |= entries.get(ValueLayout.JAVA_LONG, i * BYTES + LEN_OFFSET);
+    }
+    return (low & (alignment - 1)) == 0;
+  }
+
+  /**
+   * Copies the first {@code byteCount} bytes behind the entries to {@code target}, which starts
+   * with them, or back from it.
+   *
+   * @throws IndexOutOfBoundsException if there are fewer, here or there
+   */
+  public void copy(MemorySegment target, long byteCount, Direction direction) {
+    Objects.checkFromIndexSize(0, byteCount, totalBytes);
+    long done = 0;
+    for (int i = 0; done < byteCount; i++) {
+      long length = entries.get(ValueLayout.JAVA_LONG, i * BYTES + LEN_OFFSET);
+      long step = Math.min(length, byteCount - done);
+      MemorySegment entry =
+          Libc.view(entries.get(ValueLayout.JAVA_LONG, i * BYTES + BASE_OFFSET), length);
+      switch (direction) {
+        case TO_TARGET -> MemorySegment.copy(entry, 0, target, done, step);
+        case FROM_TARGET -> MemorySegment.copy(target, done, entry, 0, step);
+      }
+      done += step;
+    }
+  }
+
+  /** Which way {@link #copy} goes. */
+  public enum Direction {
+    TO_TARGET,
+    FROM_TARGET
+  }
+
+  /** Writes zeros to all bytes behind the entries. */
+  public void zero() {
+    for (int i = 0; i < count; i++) {
+      Libc.view(
+              entries.get(ValueLayout.JAVA_LONG, i * BYTES + BASE_OFFSET),
+              entries.get(ValueLayout.JAVA_LONG, i * BYTES + LEN_OFFSET))
+          .fill((byte) 0);
+    }
   }
 
   /** Entries in use. */

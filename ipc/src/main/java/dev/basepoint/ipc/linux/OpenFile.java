@@ -7,6 +7,7 @@ public final class OpenFile {
   public static final int O_RDONLY = 0;
   public static final int O_WRONLY = 1;
   public static final int O_RDWR = 2;
+  public static final int O_ACCMODE = 3;
   public static final int O_CREAT = 0x40;
   public static final int O_EXCL = 0x80;
   public static final int O_TRUNC = 0x200;
@@ -47,6 +48,13 @@ public final class OpenFile {
                       0),
                   "open " + path));
     }
+  }
+
+  /** The access mode and status flags an open file has now: O_RDWR, O_DIRECT and so on. */
+  public static int statusFlags(Fd fd) throws ErrnoException {
+    return (int)
+        ErrnoException.check(
+            Libc.syscall(Syscalls.SYS_FCNTL, fd.number(), Fd.F_GETFL, 0), "fcntl F_GETFL");
   }
 
   /**

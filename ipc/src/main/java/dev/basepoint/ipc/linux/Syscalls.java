@@ -48,10 +48,28 @@ public final class Syscalls {
   static final int SYS_MEMFD_CREATE = 319;
   static final int SYS_STATX = 332;
   static final int SYS_WAITID = 247;
+  static final int SYS_FSTATFS = 138;
+  static final int SYS_PREADV2 = 327;
+  static final int SYS_PWRITEV2 = 328;
   static final int SYS_PIDFD_SEND_SIGNAL = 424;
   static final int SYS_PIDFD_OPEN = 434;
   static final int SYS_EPOLL_PWAIT2 = 441;
   static final int SYS_EPOLL_WAIT = 232;
+
+  /** For {@link #preadv2}: answers EAGAIN instead of waiting for the disk. */
+  public static final int RWF_NOWAIT = 0x08;
+
+  /** For {@link #pwritev2}: returns when the data is durable, as with O_DSYNC. */
+  public static final int RWF_DSYNC = 0x02;
+
+  /** For {@link #fallocate}: leaves the file's size alone. */
+  public static final int FALLOC_FL_KEEP_SIZE = 0x01;
+
+  /** For {@link #fallocate}: gives the range back to the file system; it reads as zeros. */
+  public static final int FALLOC_FL_PUNCH_HOLE = 0x02;
+
+  /** For {@link #fallocate}: makes the range read as zeros and keeps its space. */
+  public static final int FALLOC_FL_ZERO_RANGE = 0x10;
 
   private Syscalls() {}
 
@@ -99,6 +117,16 @@ public final class Syscalls {
   /** pwritev(2) at {@code fileOffset} bytes. */
   public static long pwritev(int fd, IovecArray iovecs, long fileOffset) {
     return Libc.syscall(SYS_PWRITEV, fd, iovecs.address(), iovecs.count(), fileOffset, 0, 0);
+  }
+
+  /** preadv2(2) at {@code fileOffset} bytes; {@code flags} are RWF_ constants. */
+  public static long preadv2(int fd, IovecArray iovecs, long fileOffset, int flags) {
+    return Libc.syscall(SYS_PREADV2, fd, iovecs.address(), iovecs.count(), fileOffset, 0, flags);
+  }
+
+  /** pwritev2(2) at {@code fileOffset} bytes; {@code flags} are RWF_ constants. */
+  public static long pwritev2(int fd, IovecArray iovecs, long fileOffset, int flags) {
+    return Libc.syscall(SYS_PWRITEV2, fd, iovecs.address(), iovecs.count(), fileOffset, 0, flags);
   }
 
   /** pread64(2). */

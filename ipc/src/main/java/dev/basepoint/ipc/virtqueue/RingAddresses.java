@@ -45,15 +45,6 @@ public record RingAddresses(int queueSize, long descGpa, long availGpa, long use
     if (!isQueueSize(queueSize)) {
       return Optional.of(Refusal.BAD_QUEUE_SIZE);
     }
-    if (descGpa % VirtqDesc.ALIGNMENT != 0) {
-      return Optional.of(Refusal.DESC_MISALIGNED);
-    }
-    if (availGpa % VirtqAvail.ALIGNMENT != 0) {
-      return Optional.of(Refusal.AVAIL_MISALIGNED);
-    }
-    if (usedGpa % VirtqUsed.ALIGNMENT != 0) {
-      return Optional.of(Refusal.USED_MISALIGNED);
-    }
     if (!memory.contains(descGpa, VirtqDesc.tableBytes(queueSize))) {
       return Optional.of(Refusal.DESC_OUT_OF_RANGE);
     }
@@ -62,6 +53,15 @@ public record RingAddresses(int queueSize, long descGpa, long availGpa, long use
     }
     if (!memory.contains(usedGpa, VirtqUsed.ringBytes(queueSize))) {
       return Optional.of(Refusal.USED_OUT_OF_RANGE);
+    }
+    if (isMisaligned(memory, descGpa, VirtqDesc.ALIGNMENT)) {
+      return Optional.of(Refusal.DESC_MISALIGNED);
+    }
+    if (isMisaligned(memory, availGpa, VirtqAvail.ALIGNMENT)) {
+      return Optional.of(Refusal.AVAIL_MISALIGNED);
+    }
+    if (isMisaligned(memory, usedGpa, VirtqUsed.ALIGNMENT)) {
+      return Optional.of(Refusal.USED_MISALIGNED);
     }
     return Optional.empty();
   }
@@ -78,9 +78,15 @@ public record RingAddresses(int queueSize, long descGpa, long availGpa, long use
     return slice(memory, usedGpa, VirtqUsed.ringBytes(queueSize), VirtqUsed.ALIGNMENT);
   }
 
+  /** Also judges where the address is mapped here, since ordered access needs it aligned there. */
+  private static boolean isMisaligned(GuestMemory memory, long gpa, long alignment) {
+    int region = memory.regionOf(gpa, 0);
+    long mapped = memory.segment(region).address() + memory.offset(region, gpa);
+    return gpa % alignment != 0 || mapped % alignment != 0;
+  }
+
   private static MemorySegment slice(GuestMemory memory, long gpa, long bytes, long alignment) {
     int region = memory.regionOf(gpa, bytes);
-    // Also checks that our mapping is aligned as the guest's addresses are.
     return memory.segment(region).asSlice(memory.offset(region, gpa), bytes, alignment);
   }
 }

@@ -105,6 +105,49 @@ class LinuxBindingTest {
   }
 
   @Test
+  void iovecsTellAlignmentCopyAndZero() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate(4096, 4096).fill((byte) 7);
+      IovecArray iovecs = new IovecArray(4);
+      iovecs.add(memory, 512, 512);
+      iovecs.add(memory, 2048, 1024);
+      assertTrue(iovecs.isAligned(512));
+      assertFalse(iovecs.isAligned(1024));
+      MemorySegment copy = arena.allocate(1000).fill((byte) 9);
+      iovecs.copy(copy, 1000, IovecArray.Direction.FROM_TARGET);
+      assertEquals(9, memory.get(ValueLayout.JAVA_BYTE, 2048 + 487));
+      assertEquals(7, memory.get(ValueLayout.JAVA_BYTE, 2048 + 488));
+      copy.fill((byte) 1);
+      iovecs.copy(copy, 513, IovecArray.Direction.TO_TARGET);
+      assertEquals(9, copy.get(ValueLayout.JAVA_BYTE, 512));
+      assertEquals(1, copy.get(ValueLayout.JAVA_BYTE, 513));
+      assertThrows(
+          IndexOutOfBoundsException.class,
+          () -> iovecs.copy(copy, 1537, IovecArray.Direction.TO_TARGET));
+      iovecs.consume(520);
+      iovecs.zero();
+      assertEquals(9, memory.get(ValueLayout.JAVA_BYTE, 2048 + 7));
+      assertEquals(0, memory.get(ValueLayout.JAVA_BYTE, 2048 + 8));
+      assertEquals(0, memory.get(ValueLayout.JAVA_BYTE, 3071));
+      assertEquals(7, memory.get(ValueLayout.JAVA_BYTE, 3072));
+    }
+  }
+
+  @Test
+  void fileStatusTellsWhatAFileIs() throws Exception {
+    try (Fd memfd = MemFd.create("test", 12288);
+        Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY)) {
+      FileStatus status = FileStatus.of(memfd);
+      assertEquals(FileStatus.Type.REGULAR, status.type());
+      assertEquals(12288, status.sizeBytes());
+      assertEquals(0, status.allocatedBytes());
+      assertTrue(status.inMemory());
+      assertEquals(FileStatus.Type.OTHER, FileStatus.of(nothing).type());
+      assertEquals(OpenFile.O_RDONLY, OpenFile.statusFlags(nothing) & OpenFile.O_ACCMODE);
+    }
+  }
+
+  @Test
   void childHoldsExactlyItsDescriptorsAndItsExitIsSeen() throws Exception {
     try (Fd memfd = MemFd.create("out", 0);
         Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDWR);

@@ -39,6 +39,14 @@ class DeviceQueueTest {
     assertEquals(Optional.empty(), new RingAddresses(8, 0, 0x1000, 0xffb8).refusal(memory));
   }
 
+  @Test
+  void aMappingThatIsLessAlignedThanItsAddressesIsRefused() {
+    MemorySegment odd = Arena.ofAuto().allocate(0x10000, 4096).asSlice(2);
+    assertEquals(
+        Optional.of(Refusal.DESC_MISALIGNED),
+        new RingAddresses(8, 0, 0x1000, 0x2000).refusal(GuestMemory.ofWindow(odd)));
+  }
+
   private void assertRefused(Refusal refusal, RingAddresses addresses) {
     assertEquals(
         new DeviceQueue.Refused(refusal, addresses), DeviceQueue.open(memory, addresses, 0));

@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.cli;
 
+import dev.basepoint.launcher.cli.syntax.Arguments;
 import dev.basepoint.launcher.manifest.ByteSize;
 import dev.basepoint.launcher.manifest.DeviceSpec;
 import dev.basepoint.launcher.manifest.LoadedManifest;
@@ -14,66 +15,43 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import picocli.CommandLine.ArgGroup;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code vmm-launch validate}. */
-@Command(
-    name = "validate",
-    description = "Check a manifest and list everything that is wrong with it.",
-    footerHeading = "%nExamples%n",
-    footer = {
-      "  vmm-launch validate my-vm.yaml",
-      "  vmm-launch validate my-vm.yaml --json    the manifest with every default filled in",
-      "  vmm-launch validate --schema             the JSON Schema, for editors"
-    })
-final class ValidateCommand implements Callable<Integer> {
+final class ValidateCommand {
   private final CliContext context;
-
-  @ArgGroup(multiplicity = "1")
-  private Subject subject;
-
-  @Mixin private JsonOption json;
-
-  /** Either a manifest or the schema. */
-  static final class Subject {
-    @Parameters(paramLabel = "MANIFEST", description = "YAML or JSON file.")
-    private Path manifest;
-
-    @Option(names = "--schema", description = "Print the JSON Schema of manifests instead.")
-    private boolean schema;
-  }
 
   ValidateCommand(CliContext context) {
     this.context = context;
   }
 
-  @Override
-  public Integer call() throws Exception {
-    if (subject.schema) {
+  int run(Arguments arguments) throws Exception {
+    if (arguments.has(Commands.SCHEMA)) {
       context.terminal().out().print(ManifestSchema.text());
       return ExitCode.OK.code();
     }
+    String manifest =
+        arguments
+            .parameter(Commands.MANIFEST)
+            .orElseThrow(
+                () ->
+                    new CommandException(
+                        ExitCode.USAGE, "name the manifest to check, or ask for the --schema"));
     LoadedManifest loaded;
     try {
-      loaded = ManifestFile.load(subject.manifest, context);
+      loaded = ManifestFile.load(Path.of(manifest), context);
     } catch (ManifestException e) {
-      if (!json.isSet()) {
+      if (!Commands.json(arguments)) {
         throw e;
       }
       printJson(false, null, e.problems());
       return ExitCode.MANIFEST_INVALID.code();
     }
-    if (json.isSet()) {
+    if (Commands.json(arguments)) {
       printJson(true, ManifestWriter.write(loaded.vm()), loaded.warnings());
     } else {
       loaded.warnings().forEach(w -> ManifestProblems.print(w, context.terminal()));
-      context.terminal().out().println(summary(loaded.vm()));
+      context.terminal().out().println(summary(manifest, loaded.vm()));
     }
     return ExitCode.OK.code();
   }
@@ -89,7 +67,7 @@ final class ValidateCommand implements Callable<Integer> {
     context.terminal().out().println(Json.write(object));
   }
 
-  private String summary(VmManifest vm) {
+  private String summary(String manifest, VmManifest vm) {
     String devices =
         vm.devices().isEmpty()
             ? "no devices"
@@ -97,7 +75,7 @@ final class ValidateCommand implements Callable<Integer> {
     return context.terminal().paint(Style.GREEN, "valid:")
         + String.format(
             " %s describes VM %s with %d vCPU%s, %s of memory and %s",
-            subject.manifest,
+            manifest,
             vm.name(),
             vm.vcpus(),
             vm.vcpus() == 1 ? "" : "s",

@@ -16,6 +16,7 @@ import dev.basepoint.launcher.manifest.ConsoleTarget;
 import dev.basepoint.launcher.manifest.VmManifest;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -127,11 +128,25 @@ public final class GroupRunner implements VmRunner {
   private static OutputStream consoleTarget(RunRequest request) throws IOException {
     return switch (request.vm().console()) {
       case ConsoleTarget.Stdio _ ->
-          new FileOutputStream(
-              request.guestOutputToStdout() ? FileDescriptor.out : FileDescriptor.err);
+          unclosed(request.guestOutputToStdout() ? FileDescriptor.out : FileDescriptor.err);
       case ConsoleTarget.LogFile file ->
           Files.newOutputStream(file.path(), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
       case ConsoleTarget.None _ -> OutputStream.nullOutputStream();
+    };
+  }
+
+  /** Writes to a standard stream, which outlives the run. */
+  private static OutputStream unclosed(FileDescriptor standard) {
+    return new FilterOutputStream(new FileOutputStream(standard)) {
+      @Override
+      public void write(byte[] bytes, int offset, int count) throws IOException {
+        out.write(bytes, offset, count);
+      }
+
+      @Override
+      public void close() throws IOException {
+        flush();
+      }
     };
   }
 

@@ -1,0 +1,2 @@
+/** Disk images: what a block device reads and writes. */
+package dev.basepoint.device.blk.image;
