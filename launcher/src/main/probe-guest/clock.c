@@ -52,10 +52,13 @@ static u32 timer_for(u64 deadline, u64 now) {
   if (deadline == NEVER) {
     return 0;
   }
-  if (irq_count[IRQ_TIMER] == armed_at_count && armed_until > now && armed_until <= deadline) {
+  u64 tick = (u64)TICK_MAX_NS * tsc_khz / 1000000;
+  /* A time further off than any that we set means that the TSC was set back, as by a restore. */
+  bool armed = irq_count[IRQ_TIMER] == armed_at_count && armed_until > now &&
+               armed_until - now <= tick;
+  if (armed && armed_until <= deadline) {
     return 0;
   }
-  u64 tick = (u64)TICK_MAX_NS * tsc_khz / 1000000;
   u64 cycles = MIN(deadline - now, tick);
   armed_at_count = irq_count[IRQ_TIMER];
   armed_until = now + cycles;

@@ -11,6 +11,7 @@
 #include "sys.h"
 
 #define RAM_MAX (1ull << 30) /* lengths of 1 GiB and more must not fit into RAM */
+#define MEMORY_MIN (8 << 20)
 #define WAIT_DEFAULT_US 3000
 #define RANDOM_DEFAULT 50
 #define CANARY 0xc5
@@ -204,8 +205,8 @@ static void attack_device(struct virtio_device *device) {
 }
 
 void probe_villain(void) {
-  if (boot_info.ram_end > RAM_MAX) {
-    fail("villain: wants at most 1 GiB of RAM");
+  if (boot_info.ram_end > RAM_MAX || memory_left() < MEMORY_MIN) {
+    fail("villain: wants 16 MiB to 1 GiB of RAM");
     return;
   }
   wait_us = option_number("villain.wait_us", WAIT_DEFAULT_US);

@@ -29,10 +29,15 @@ final class Tools {
 
   /** Runs a program to its end and returns what it wrote, errors included. */
   static String run(List<String> command, Path log) throws IOException, InterruptedException {
+    return run(command, Path.of("/dev/null"), log);
+  }
+
+  static String run(List<String> command, Path input, Path log)
+      throws IOException, InterruptedException {
     Process process =
         new ProcessBuilder(command)
             .redirectErrorStream(true)
-            .redirectInput(Path.of("/dev/null").toFile())
+            .redirectInput(input.toFile())
             .redirectOutput(log.toFile())
             .start();
     try {
