@@ -7,7 +7,8 @@ import dev.basepoint.ipc.server.DeviceServer;
 /** The process of role "rng": an entropy device, virtio 1.2 section 5.4. */
 public final class Main {
   static final DeviceRole<SupervisionRequest.ConfigureRng> ROLE =
-      new DeviceRole<>("rng", SupervisionRequest.ConfigureRng.class, RngDevice::new);
+      new DeviceRole<>("rng", SupervisionRequest.ConfigureRng.class, RngDevice::new)
+          .rehearsedBy(new RngRehearsal());
 
   private Main() {}
 

@@ -72,6 +72,9 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     int status;
     try {
       ServerOptions options = ServerOptions.parse(args);
+      if (options.warmUpRounds() > 0 && !warmUp(role, options)) {
+        Runtime.getRuntime().halt(EXIT_FATAL);
+      }
       UnixSocket socket = UnixSocket.own(Fd.own(SUPERVISION_FD));
       status = new DeviceServer<>(role, options, socket).serve();
     } catch (IllegalArgumentException e) {
@@ -91,23 +94,41 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     Runtime.getRuntime().halt(status);
   }
 
+  private static boolean warmUp(DeviceRole<?> role, ServerOptions options) {
+    try {
+      WarmUp.play(role, options);
+      return true;
+    } catch (IOException e) {
+      System.err.println(role.name() + ": " + e.getMessage());
+      return false;
+    }
+  }
+
   /** Serves the supervision channel until it ends; returns the exit status. */
   int serve() {
+    try {
+      serveRequests();
+      if (stopping && served != null) {
+        served.close(STOP_TIMEOUT);
+      }
+      return EXIT_OK;
+    } catch (IOException e) {
+      System.err.println(role.name() + ": " + e.getMessage());
+      return EXIT_PROTOCOL;
+    } finally {
+      supervision.close();
+    }
+  }
+
+  private void serveRequests() throws IOException {
     try {
       while (!stopping) {
         // The end of the channel wakes us, so the deadline only bounds the sleep.
         Poll.await(supervision.fd(), Poll.POLLIN, System.nanoTime() + TimeUnit.MINUTES.toNanos(10));
         supervision.serveReady();
       }
-      if (served != null) {
-        served.close(STOP_TIMEOUT);
-      }
-      return EXIT_OK;
     } catch (ChannelClosedException e) {
-      return EXIT_OK;
-    } catch (IOException e) {
-      System.err.println(role.name() + ": " + e.getMessage());
-      return EXIT_PROTOCOL;
+      // The launcher is gone, or has asked for a stop and not waited.
     }
   }
 
@@ -166,8 +187,8 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     return new SupervisionReply.Done();
   }
 
-  /** Closes the descriptors of a request that is refused. */
-  private static void discard(SupervisionRequest request) {
+  /** Closes the descriptors of a request that nobody took over. */
+  static void discard(SupervisionRequest request) {
     new SupervisionProtocol().encodeRequest(new Protocol.Request<>(0, 0, request)).discard();
   }
 

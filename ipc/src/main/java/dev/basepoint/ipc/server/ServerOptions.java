@@ -7,10 +7,13 @@ import java.util.concurrent.TimeUnit;
  *
  * @param spinNanos how long the queue thread looks for work after the last of it before it sleeps;
  *     0 sleeps at once, which is right unless a CPU is to spare
+ * @param warmUpRounds how many activations to rehearse before the launcher is answered; 0 for none
  */
-record ServerOptions(long spinNanos) {
+record ServerOptions(long spinNanos, int warmUpRounds) {
   private static final String SPIN = "--spin-micros=";
   private static final long SPIN_MICROS_MAX = 10_000;
+  private static final String WARM_UP = "--warm-up-rounds=";
+  private static final long WARM_UP_ROUNDS_MAX = 10_000;
 
   /**
    * Reads the arguments.
@@ -19,13 +22,18 @@ record ServerOptions(long spinNanos) {
    */
   static ServerOptions parse(String[] args) {
     long spinMicros = 0;
+    int warmUpRounds = 0;
     for (String arg : args) {
-      if (!arg.startsWith(SPIN)) {
-        throw new IllegalArgumentException("unknown argument " + arg + "; known: " + SPIN + "N");
+      if (arg.startsWith(SPIN)) {
+        spinMicros = number(arg, SPIN, SPIN_MICROS_MAX);
+      } else if (arg.startsWith(WARM_UP)) {
+        warmUpRounds = (int) number(arg, WARM_UP, WARM_UP_ROUNDS_MAX);
+      } else {
+        throw new IllegalArgumentException(
+            "unknown argument " + arg + "; known: " + SPIN + "N, " + WARM_UP + "N");
       }
-      spinMicros = number(arg, SPIN, SPIN_MICROS_MAX);
     }
-    return new ServerOptions(TimeUnit.MICROSECONDS.toNanos(spinMicros));
+    return new ServerOptions(TimeUnit.MICROSECONDS.toNanos(spinMicros), warmUpRounds);
   }
 
   private static long number(String arg, String key, long max) {
