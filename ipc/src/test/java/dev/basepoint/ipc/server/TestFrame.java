@@ -78,7 +78,8 @@ public final class TestFrame implements DeviceHost, AutoCloseable {
   /** Kicks a queue and lets the device work until it has nothing left to do there. */
   public void kick(int queue) throws IOException {
     QueuePort port = activation.queue(queue);
-    engine.serve(port);
+    port.kick().signal();
+    loop.runOnce(1);
     long deadline = System.nanoTime() + PATIENCE_NANOS;
     while (isBusy(port)) {
       loop.runOnce(1);
@@ -97,6 +98,11 @@ public final class TestFrame implements DeviceHost, AutoCloseable {
   /** Serves what is ready now and returns. */
   public void runLoopOnce(int timeoutMillis) throws IOException {
     loop.runOnce(timeoutMillis);
+  }
+
+  /** Where the device stands in a queue. */
+  public QueuePosition position(int queue) {
+    return activation.queue(queue).position();
   }
 
   /** Why the rings are broken, or null. */

@@ -1,5 +1,6 @@
 package dev.basepoint.ipc.server;
 
+import dev.basepoint.ipc.control.ChannelClosedException;
 import dev.basepoint.ipc.control.FrameChannel;
 import dev.basepoint.ipc.control.Requester;
 import dev.basepoint.ipc.control.SupervisionEvent;
@@ -167,6 +168,13 @@ public final class TestServer implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
+    if (child == null) {
+      try {
+        call(new SupervisionRequest.Stop());
+      } catch (ChannelClosedException e) {
+        // It has ended by itself.
+      }
+    }
     hangUp();
     if (child != null) {
       child.signal(dev.basepoint.ipc.linux.Signals.SIGKILL);
