@@ -12,17 +12,23 @@ import dev.basepoint.ipc.control.DeviceRequest;
 import dev.basepoint.ipc.control.RequestFailedException;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.linux.ChildProcess;
+import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Signals;
 import dev.basepoint.ipc.server.TestDeviceClient;
 import dev.basepoint.ipc.server.TestServer;
 import dev.basepoint.ipc.server.VirtioFeatures;
 import dev.basepoint.ipc.virtqueue.GuestDriver.Buffer;
 import dev.basepoint.ipc.virtqueue.GuestDriver.Completion;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,8 +49,11 @@ class RngProcessTest {
 
   private TestDeviceClient configured() throws Exception {
     assertEquals("rng", server.hello().role());
-    return server.configure(
-        channel -> new SupervisionRequest.ConfigureRng("rng0", channel, 0, 4096, 64));
+    return server.configure(RngProcessTest::configuration);
+  }
+
+  private static SupervisionRequest.ConfigureDevice configuration(Fd channel) {
+    return new SupervisionRequest.ConfigureRng("rng0", channel, 0, 4096, 64);
   }
 
   @Test
@@ -89,6 +98,33 @@ class RngProcessTest {
     assertEquals(0, server.counters().get("errors"));
     assertEquals(0, server.counters().get("bytesFromGuest"));
     client.close();
+  }
+
+  @Test
+  void aRehearsalLeavesNothingBehind() throws Exception {
+    server.hello();
+    try (TestServer rehearsed =
+        TestServer.spawn("dev.basepoint.device.rng.Main", "--warm-up-rounds=20")) {
+      rehearsed.hello();
+      assertEquals(descriptors(server), descriptors(rehearsed));
+      TestDeviceClient client = rehearsed.configure(RngProcessTest::configuration);
+      assertEquals(0, rehearsed.counters().get("requests"));
+      client.start(1 << 20, 64);
+      assertEquals(32, client.request(0, Buffer.writable(32)).usedLength());
+      client.close();
+    }
+  }
+
+  /** What the process holds, without what differs by design: inode numbers. */
+  private static List<String> descriptors(TestServer server) throws IOException {
+    Path directory = Path.of("/proc", String.valueOf(server.process().pid()), "fd");
+    List<String> descriptors = new ArrayList<>();
+    try (Stream<Path> entries = Files.list(directory)) {
+      for (Path entry : entries.sorted().toList()) {
+        descriptors.add(Files.readSymbolicLink(entry).toString().replaceAll("[0-9]+", "N"));
+      }
+    }
+    return descriptors.stream().sorted().toList();
   }
 
   @Test
