@@ -114,6 +114,10 @@ final class VmSession implements AutoCloseable {
     vm.setBootState(entry.entryGpa(), entry.startInfoGpa());
   }
 
+  Vm vm() {
+    return vm;
+  }
+
   /** Lets the guest run; once. */
   void run() {
     vm.start();
