@@ -48,7 +48,7 @@ public final class Main {
   private Main(long startedNanos) throws IOException {
     this.startedNanos = startedNanos;
     loop = new EventLoop();
-    handler = new SupervisionHandler(Main::noDevices, new Listener(), this::emit);
+    handler = new SupervisionHandler(Main::noDevices, new Listener(), this::emitLater);
     responder =
         new Responder<>(
             new FrameChannel(UnixSocket.own(Fd.own(SUPERVISION_FD)), "launcher"),

@@ -53,7 +53,7 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
 
   /**
    * @param listener hears the machine, on its threads
-   * @param events takes what is to be sent to the launcher, from the main thread
+   * @param events takes what is to be sent to the launcher, in order
    */
   SupervisionHandler(
       DeviceFactory deviceFactory, VmListener listener, Consumer<SupervisionEvent> events) {
