@@ -4,7 +4,6 @@ import dev.basepoint.ipc.memory.GuestMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -23,12 +22,6 @@ import java.util.Optional;
  */
 public final class DriverQueue {
   private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED;
-  private static final int NONE = -1;
-
-  private static final byte FREE = 0;
-  private static final byte SUBMITTED = 1;
-  private static final byte PUBLISHED = 2;
-
   private final int queueSize;
   private final int mask;
   private final boolean eventIdx;
@@ -38,27 +31,8 @@ public final class DriverQueue {
   private MemorySegment avail;
   private MemorySegment used;
 
-  // Per descriptor; nextDesc links both the free list and each chain.
-  private final long[] gpas;
-  private final int[] lengths;
-  private final boolean[] writable;
-  private final int[] nextDesc;
-  private int freeHead;
-  private int freeCount;
-
-  // Per chain, by head; older and newer link the chains in flight in order of submission.
-  private final byte[] states;
-  private final long[] writableBytes;
-  private final int[] older;
-  private final int[] newer;
-  private int oldest = NONE;
-  private int newest = NONE;
-  private int inFlight;
-
-  // The chain being built.
-  private int buildHead = NONE;
-  private int buildTail = NONE;
-  private long buildWritableBytes;
+  private final ChainBook book;
+  private int buildHead = ChainBook.NONE;
 
   private int nextAvail;
   private int publishedAvail;
@@ -79,15 +53,8 @@ public final class DriverQueue {
     queueSize = addresses.queueSize();
     mask = queueSize - 1;
     eventIdx = (features & RingFeatures.VIRTIO_F_EVENT_IDX) != 0;
-    gpas = new long[queueSize];
-    lengths = new int[queueSize];
-    writable = new boolean[queueSize];
-    nextDesc = new int[queueSize];
-    states = new byte[queueSize];
-    writableBytes = new long[queueSize];
-    older = new int[queueSize];
-    newer = new int[queueSize];
-    abandonAll();
+    book = new ChainBook(queueSize);
+    startRings();
   }
 
   /** The number of descriptors. */
@@ -97,17 +64,15 @@ public final class DriverQueue {
 
   /** Descriptors that {@link #add} can still take. */
   public int freeDescriptors() {
-    return freeCount;
+    return book.freeDescriptors();
   }
 
   /** Starts a chain; one that was begun and not submitted is dropped. */
   public void begin() {
-    if (buildHead != NONE) {
-      release(buildHead, buildTail);
+    if (buildHead != ChainBook.NONE) {
+      book.release(buildHead);
     }
-    buildHead = NONE;
-    buildTail = NONE;
-    buildWritableBytes = 0;
+    buildHead = ChainBook.NONE;
   }
 
   /**
@@ -124,27 +89,17 @@ public final class DriverQueue {
       throw new IllegalArgumentException(
           "buffer of " + lengthBytes + " bytes at 0x" + Long.toHexString(gpa));
     }
-    if (!deviceWrites && buildWritableBytes > 0) {
+    boolean first = buildHead == ChainBook.NONE;
+    if (!first && !deviceWrites && book.writableBytes(buildHead) > 0) {
       throw new IllegalArgumentException("a readable buffer after a writable one");
     }
-    if (freeCount == 0) {
+    if (book.freeDescriptors() == 0) {
       return false;
     }
-    int index = freeHead;
-    freeHead = nextDesc[index];
-    freeCount--;
-    gpas[index] = gpa;
-    lengths[index] = lengthBytes;
-    writable[index] = deviceWrites;
-    nextDesc[index] = NONE;
-    if (buildHead == NONE) {
-      buildHead = index;
+    if (first) {
+      buildHead = book.begin(gpa, lengthBytes, deviceWrites);
     } else {
-      nextDesc[buildTail] = index;
-    }
-    buildTail = index;
-    if (deviceWrites) {
-      buildWritableBytes += lengthBytes;
+      book.append(buildHead, gpa, lengthBytes, deviceWrites);
     }
     return true;
   }
@@ -156,24 +111,12 @@ public final class DriverQueue {
    * @throws IllegalStateException if it has no buffer
    */
   public int submit() {
-    if (buildHead == NONE) {
+    if (buildHead == ChainBook.NONE) {
       throw new IllegalStateException("a chain needs a buffer");
     }
     int id = buildHead;
-    states[id] = SUBMITTED;
-    writableBytes[id] = buildWritableBytes;
-    older[id] = newest;
-    newer[id] = NONE;
-    if (newest == NONE) {
-      oldest = id;
-    } else {
-      newer[newest] = id;
-    }
-    newest = id;
-    inFlight++;
-    buildHead = NONE;
-    buildTail = NONE;
-    buildWritableBytes = 0;
+    buildHead = ChainBook.NONE;
+    book.submit(id);
     writeChain(id);
     return id;
   }
@@ -188,11 +131,7 @@ public final class DriverQueue {
     if (nextAvail == before) {
       return false;
     }
-    int id = newest;
-    for (int left = (nextAvail - before) & 0xffff; left > 0; left--) {
-      states[id] = PUBLISHED;
-      id = older[id];
-    }
+    book.publishNewest((nextAvail - before) & 0xffff);
     VirtqAvail.U16.setRelease(avail, VirtqAvail.IDX_OFFSET, (short) nextAvail);
     publishedAvail = nextAvail;
     // The index must be visible before we look whether the device sleeps; release then acquire
@@ -235,14 +174,14 @@ public final class DriverQueue {
     if (usedId < 0 || usedId >= queueSize) {
       return fail(UsedResult.USED_ID_OUT_OF_RANGE);
     }
-    if (states[usedId] != PUBLISHED) {
+    if (!book.isPublished(usedId)) {
       return fail(UsedResult.USED_ID_NOT_IN_FLIGHT);
     }
-    if (usedLength > writableBytes[usedId]) {
+    if (usedLength > book.writableBytes(usedId)) {
       return fail(UsedResult.USED_LENGTH_TOO_LONG);
     }
     nextUsed = (nextUsed + 1) & 0xffff;
-    retire(usedId);
+    book.retire(usedId);
     return UsedResult.USED;
   }
 
@@ -283,22 +222,22 @@ public final class DriverQueue {
 
   /** The number of chains submitted and not yet returned. */
   public int inFlight() {
-    return inFlight;
+    return book.inFlight();
   }
 
   /** Whether a chain is submitted and not yet returned. */
   public boolean isInFlight(int id) {
-    return states[id] != FREE;
+    return book.isInFlight(id);
   }
 
   /** The id of the chain in flight that was submitted first, or -1. */
   public int oldestInFlight() {
-    return oldest;
+    return book.oldest();
   }
 
   /** The id of the chain in flight that was submitted after {@code id}, or -1. */
   public int nextInFlight(int id) {
-    return newer[id];
+    return book.newerThan(id);
   }
 
   /**
@@ -317,7 +256,7 @@ public final class DriverQueue {
     begin();
     attach(newMemory, addresses);
     startRings();
-    for (int id = oldest; id != NONE; id = newer[id]) {
+    for (int id = book.oldest(); id != ChainBook.NONE; id = book.newerThan(id)) {
       writeChain(id);
     }
     publish();
@@ -325,19 +264,8 @@ public final class DriverQueue {
 
   /** Forgets every chain in flight and zeroes the rings. */
   public void abandonAll() {
-    Arrays.fill(states, FREE);
-    for (int i = 0; i < queueSize; i++) {
-      nextDesc[i] = i + 1;
-    }
-    nextDesc[queueSize - 1] = NONE;
-    freeHead = 0;
-    freeCount = queueSize;
-    oldest = NONE;
-    newest = NONE;
-    inFlight = 0;
-    buildHead = NONE;
-    buildTail = NONE;
-    buildWritableBytes = 0;
+    book.clear();
+    buildHead = ChainBook.NONE;
     startRings();
   }
 
@@ -378,52 +306,21 @@ public final class DriverQueue {
   }
 
   private void writeChain(int id) {
-    for (int i = id; i != NONE; i = nextDesc[i]) {
-      boolean last = nextDesc[i] == NONE;
-      int flags =
-          (writable[i] ? VirtqDesc.VIRTQ_DESC_F_WRITE : 0)
-              | (last ? 0 : VirtqDesc.VIRTQ_DESC_F_NEXT);
+    for (int i = id; i != ChainBook.NONE; i = book.nextDescriptor(i)) {
+      int next = book.nextDescriptor(i);
+      int flags = book.isWritable(i) ? VirtqDesc.VIRTQ_DESC_F_WRITE : 0;
+      if (next != ChainBook.NONE) {
+        flags |= VirtqDesc.VIRTQ_DESC_F_NEXT;
+      }
       long at = i * VirtqDesc.BYTES;
-      desc.set(WORD, at + VirtqDesc.ADDR_OFFSET, gpas[i]);
+      desc.set(WORD, at + VirtqDesc.ADDR_OFFSET, book.gpa(i));
       desc.set(
           WORD,
           at + VirtqDesc.LEN_OFFSET,
-          VirtqDesc.word(lengths[i], flags, last ? 0 : nextDesc[i]));
+          VirtqDesc.word(book.length(i), flags, Math.max(0, next)));
     }
     VirtqAvail.U16.set(
         avail, VirtqAvail.RING_OFFSET + (nextAvail & mask) * VirtqAvail.ENTRY_BYTES, (short) id);
     nextAvail = (nextAvail + 1) & 0xffff;
-  }
-
-  private void retire(int id) {
-    int before = older[id];
-    int after = newer[id];
-    if (before == NONE) {
-      oldest = after;
-    } else {
-      newer[before] = after;
-    }
-    if (after == NONE) {
-      newest = before;
-    } else {
-      older[after] = before;
-    }
-    states[id] = FREE;
-    inFlight--;
-    int tail = id;
-    while (nextDesc[tail] != NONE) {
-      tail = nextDesc[tail];
-    }
-    release(id, tail);
-  }
-
-  private void release(int head, int tail) {
-    int count = 1;
-    for (int i = head; i != tail; i = nextDesc[i]) {
-      count++;
-    }
-    nextDesc[tail] = freeHead;
-    freeHead = head;
-    freeCount += count;
   }
 }

@@ -6,15 +6,11 @@ package dev.basepoint.ipc.window;
  *
  * <pre>
  *   page       | free | extent of 3 pages  | slab: 64 granules of 64 bytes | free | ...
- *   freePages     1      0      0      0      0                               1
+ *   PageMap       1      0      0      0      0                               1
  *   granules                                 1 bit each, one long per page
  * </pre>
  *
- * Extents are found first-fit from the lowest address, which keeps the touched part of the window
- * small. One search looks at each run of free pages at most once; a size that did not fit is
- * remembered until something is freed, so that a full window costs nothing to ask again.
- *
- * <p>Belongs to one thread. Nothing allocates Java objects after construction.
+ * Belongs to one thread. Nothing allocates Java objects after construction.
  */
 public final class SlotAllocator {
   /** Size and alignment of a page. */
@@ -26,18 +22,14 @@ public final class SlotAllocator {
   /** The largest request that shares a page with others. */
   public static final int MAX_PIECE_BYTES = PAGE_BYTES / 2;
 
-  private static final int NONE = -1;
+  private static final int NONE = PageMap.NONE;
   private static final long ALL_FREE = -1L;
 
   /** How many slabs with room are tried before a new one is opened. */
   private static final int SLAB_TRIES = 8;
 
   private final long baseOffset;
-  private final int pages;
-  private final long[] freePages;
-  private int freePageCount;
-  private int lowestFreeWord;
-  private int failedPages = Integer.MAX_VALUE;
+  private final PageMap pages;
 
   private final boolean[] isSlab;
   private final long[] freeGranules;
@@ -60,14 +52,12 @@ public final class SlotAllocator {
       throw new IllegalArgumentException("slot area at " + baseOffset + " of " + sizeBytes);
     }
     this.baseOffset = baseOffset;
-    pages = (int) (sizeBytes / PAGE_BYTES);
-    freePages = new long[(pages + Long.SIZE - 1) / Long.SIZE];
-    isSlab = new boolean[pages];
-    freeGranules = new long[pages];
-    nextSlab = new int[pages];
-    previousSlab = new int[pages];
-    setPages(0, pages, true);
-    freePageCount = pages;
+    int count = (int) (sizeBytes / PAGE_BYTES);
+    pages = new PageMap(count);
+    isSlab = new boolean[count];
+    freeGranules = new long[count];
+    nextSlab = new int[count];
+    previousSlab = new int[count];
   }
 
   /** Manages the slot area of {@code layout}. */
@@ -101,7 +91,7 @@ public final class SlotAllocator {
   public void free(long offset, long byteCount) {
     checkSize(byteCount);
     long relative = offset - baseOffset;
-    if (relative < 0 || byteCount > (long) pages * PAGE_BYTES - relative) {
+    if (relative < 0 || byteCount > sizeBytes() - relative) {
       throw new IllegalArgumentException("slot " + offset + " is outside");
     }
     int page = (int) (relative / PAGE_BYTES);
@@ -111,12 +101,11 @@ public final class SlotAllocator {
     } else {
       freePiece(page, inPage, granules(byteCount));
     }
-    failedPages = Integer.MAX_VALUE;
   }
 
   /** The size of the slot area; a request that is larger can never be met. */
   public long sizeBytes() {
-    return (long) pages * PAGE_BYTES;
+    return (long) pages.pages() * PAGE_BYTES;
   }
 
   /** Bytes handed out, rounded up to granules or pages. */
@@ -140,7 +129,7 @@ public final class SlotAllocator {
 
   private long allocateExtent(long byteCount) {
     long count = pagesOf(byteCount);
-    int first = takePages(count);
+    int first = pages.take(count);
     if (first == NONE) {
       return NONE;
     }
@@ -154,11 +143,11 @@ public final class SlotAllocator {
       throw new IllegalArgumentException("extent at page " + page + " plus " + inPage);
     }
     for (int i = page; i < page + count; i++) {
-      if (isFree(i) || isSlab[i]) {
+      if (pages.isFree(i) || isSlab[i]) {
         throw new IllegalArgumentException("page " + i + " is in no extent");
       }
     }
-    putPages(page, count);
+    pages.put(page, count);
     allocatedBytes -= (long) count * PAGE_BYTES;
   }
 
@@ -170,7 +159,7 @@ public final class SlotAllocator {
         return takeGranules(slab, granule, count);
       }
     }
-    int page = takePages(1);
+    int page = pages.take(1);
     if (page != NONE) {
       isSlab[page] = true;
       freeGranules[page] = ALL_FREE;
@@ -212,7 +201,7 @@ public final class SlotAllocator {
     if (freeGranules[page] == ALL_FREE) {
       unlink(page);
       isSlab[page] = false;
-      putPages(page, 1);
+      pages.put(page, 1);
     }
   }
 
@@ -263,77 +252,6 @@ public final class SlotAllocator {
     }
     if (nextSlab[slab] != NONE) {
       previousSlab[nextSlab[slab]] = previousSlab[slab];
-    }
-  }
-
-  private int takePages(long count) {
-    if (count > freePageCount || count >= failedPages) {
-      return NONE;
-    }
-    int first = findPages((int) count);
-    if (first == NONE) {
-      failedPages = (int) count;
-      return NONE;
-    }
-    setPages(first, (int) count, false);
-    freePageCount -= (int) count;
-    return first;
-  }
-
-  private void putPages(int first, int count) {
-    setPages(first, count, true);
-    freePageCount += count;
-    lowestFreeWord = Math.min(lowestFreeWord, first / Long.SIZE);
-  }
-
-  private int findPages(int count) {
-    while (lowestFreeWord < freePages.length && freePages[lowestFreeWord] == 0) {
-      lowestFreeWord++;
-    }
-    int start = nextPage(lowestFreeWord * Long.SIZE, true);
-    while (start < pages) {
-      int end = nextPage(start, false);
-      if (end - start >= count) {
-        return start;
-      }
-      start = nextPage(end, true);
-    }
-    return NONE;
-  }
-
-  /** The first page from {@code from} on that is free or is not, or the number of pages. */
-  private int nextPage(int from, boolean free) {
-    int word = from / Long.SIZE;
-    long bits = -1L << (from % Long.SIZE);
-    while (word < freePages.length) {
-      bits &= free ? freePages[word] : ~freePages[word];
-      if (bits != 0) {
-        return Math.min(pages, word * Long.SIZE + Long.numberOfTrailingZeros(bits));
-      }
-      bits = -1L;
-      word++;
-    }
-    return pages;
-  }
-
-  private boolean isFree(int page) {
-    return (freePages[page / Long.SIZE] & 1L << (page % Long.SIZE)) != 0;
-  }
-
-  private void setPages(int first, int count, boolean free) {
-    int page = first;
-    int left = count;
-    while (left > 0) {
-      int bit = page % Long.SIZE;
-      int step = Math.min(left, Long.SIZE - bit);
-      long bits = (-1L >>> (Long.SIZE - step)) << bit;
-      if (free) {
-        freePages[page / Long.SIZE] |= bits;
-      } else {
-        freePages[page / Long.SIZE] &= ~bits;
-      }
-      page += step;
-      left -= step;
     }
   }
 }
