@@ -12,13 +12,8 @@ import dev.basepoint.ipc.linux.Epoll;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.UnixSocket;
 import dev.basepoint.ipc.loop.EventLoop;
-import dev.basepoint.vmm.machine.DeviceHost;
-import dev.basepoint.vmm.machine.IoThread;
-import dev.basepoint.vmm.machine.MachineDevice;
 import dev.basepoint.vmm.machine.VmListener;
 import java.io.IOException;
-import java.util.List;
-import java.util.function.Consumer;
 
 /**
  * The core process of one VM. Started by the launcher with the supervision channel as descriptor 3
@@ -48,7 +43,7 @@ public final class Main {
   private Main(long startedNanos) throws IOException {
     this.startedNanos = startedNanos;
     loop = new EventLoop();
-    handler = new SupervisionHandler(Main::noDevices, new Listener(), this::emitLater);
+    handler = new SupervisionHandler(new Listener(), this::emitLater);
     responder =
         new Responder<>(
             new FrameChannel(UnixSocket.own(Fd.own(SUPERVISION_FD)), "launcher"),
@@ -123,19 +118,6 @@ public final class Main {
 
   private void emitLater(SupervisionEvent event) {
     loop.execute(() -> emit(event));
-  }
-
-  /** A machine without devices. */
-  private static List<MachineDevice> noDevices(
-      DeviceHost host,
-      IoThread ioThread,
-      List<SupervisionRequest.Attachment> attachments,
-      Consumer<SupervisionEvent> events)
-      throws IOException {
-    if (!attachments.isEmpty()) {
-      throw new IOException("devices cannot be attached yet");
-    }
-    return List.of();
   }
 
   /** Brings what vCPU and I/O threads say to the main thread. */

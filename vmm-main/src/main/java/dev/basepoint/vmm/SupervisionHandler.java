@@ -10,7 +10,6 @@ import dev.basepoint.ipc.control.SupervisionProtocol;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.linux.Syscalls;
-import dev.basepoint.vmm.machine.DeviceFactory;
 import dev.basepoint.vmm.machine.VmListener;
 import java.io.IOException;
 import java.time.Duration;
@@ -44,7 +43,6 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     ENDED
   }
 
-  private final DeviceFactory deviceFactory;
   private final VmListener listener;
   private final Consumer<SupervisionEvent> events;
   private State state = State.FRESH;
@@ -55,9 +53,7 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
    * @param listener hears the machine, on its threads
    * @param events takes what is to be sent to the launcher, in order
    */
-  SupervisionHandler(
-      DeviceFactory deviceFactory, VmListener listener, Consumer<SupervisionEvent> events) {
-    this.deviceFactory = deviceFactory;
+  SupervisionHandler(VmListener listener, Consumer<SupervisionEvent> events) {
     this.listener = listener;
     this.events = events;
   }
@@ -119,7 +115,7 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     require(state == State.GREETED, config);
     events.accept(new SupervisionEvent.Milestone("configured", System.nanoTime()));
     try {
-      session = VmSession.create(config, deviceFactory, listener);
+      session = VmSession.create(config, listener);
     } catch (IOException | RuntimeException e) {
       discard(config);
       throw e;

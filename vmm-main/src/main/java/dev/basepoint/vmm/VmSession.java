@@ -4,18 +4,19 @@ import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest.ConfigureVm;
+import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.vmm.boot.PvhLoader;
 import dev.basepoint.vmm.kvm.KvmSystem;
-import dev.basepoint.vmm.machine.DeviceFactory;
 import dev.basepoint.vmm.machine.GuestLayout;
 import dev.basepoint.vmm.machine.GuestRam;
 import dev.basepoint.vmm.machine.IoThread;
-import dev.basepoint.vmm.machine.MachineDevice;
 import dev.basepoint.vmm.machine.Vm;
 import dev.basepoint.vmm.machine.VmListener;
 import dev.basepoint.vmm.serial.ConsoleInput;
 import dev.basepoint.vmm.serial.ConsoleOutput;
 import dev.basepoint.vmm.serial.Uart16550;
+import dev.basepoint.vmm.virtio.VirtioDevices;
+import dev.basepoint.vmm.virtio.channel.Deadlines;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -33,14 +34,16 @@ final class VmSession implements AutoCloseable {
   private static final Duration FLUSH_TIMEOUT = Duration.ofSeconds(2);
 
   private final Vm vm;
+  private final VirtioDevices devices;
   private final IoThread ioThread;
   private final Consumer<SupervisionEvent> events;
   private ConsoleOutput consoleOutput;
   private ConsoleInput consoleInput;
-  private List<MachineDevice> devices = List.of();
 
-  private VmSession(Vm vm, IoThread ioThread, Consumer<SupervisionEvent> events) {
+  private VmSession(
+      Vm vm, VirtioDevices devices, IoThread ioThread, Consumer<SupervisionEvent> events) {
     this.vm = vm;
+    this.devices = devices;
     this.ioThread = ioThread;
     this.events = events;
   }
@@ -51,39 +54,50 @@ final class VmSession implements AutoCloseable {
    * @param config whose descriptors the session owns from now on; if this throws, the caller does
    * @throws IOException naming what could not be made or loaded
    */
-  static VmSession create(ConfigureVm config, DeviceFactory deviceFactory, VmListener listener)
-      throws IOException {
-    VmSession session = null;
-    try (KvmSystem kvm = new KvmSystem(config.kvm())) {
-      GuestRam ram = GuestRam.zeroed(config.name(), config.memoryBytes());
-      Vm vm = Vm.create(kvm, ram, config.vcpus(), listener);
-      IoThread ioThread =
-          new IoThread(failure -> listener.onEnd(StopReason.ERROR, "I/O thread: " + failure));
-      session = new VmSession(vm, ioThread, listener::onEvent);
+  static VmSession create(ConfigureVm config, VmListener listener) throws IOException {
+    // First, so that the device servers answer while the machine is being made.
+    VirtioDevices devices =
+        VirtioDevices.connect(config.devices(), Deadlines.DEFAULT, listener::onEvent);
+    VmSession session;
+    try {
+      session =
+          new VmSession(createVm(config, listener), devices, ioThread(listener), listener::onEvent);
+    } catch (IOException | RuntimeException e) {
+      devices.close();
+      throw e;
+    }
+    try {
       session.milestone("vmCreated");
-      session.plugIn(config, deviceFactory);
+      session.addConsole(config);
+      session.ioThread.start();
       session.load(config);
       session.milestone("kernelLoaded");
-      ioThread.start();
+      devices.attach(session.vm, session.ioThread.loop());
+      session.milestone("devicesAttached");
       return session;
     } catch (IOException | RuntimeException e) {
-      if (session != null) {
-        session.close();
-      }
+      session.close();
       throw e;
-    } finally {
-      config.kernel().close();
-      if (config.initrd() != null) {
-        config.initrd().close();
-      }
     }
+  }
+
+  private static Vm createVm(ConfigureVm config, VmListener listener) throws IOException {
+    try (KvmSystem kvm = new KvmSystem(config.kvm())) {
+      GuestRam ram = GuestRam.zeroed(config.name(), config.memoryBytes());
+      return Vm.create(kvm, ram, config.vcpus(), listener);
+    }
+  }
+
+  private static IoThread ioThread(VmListener listener) throws IOException {
+    return new IoThread(
+        failure -> listener.onEnd(StopReason.ERROR, "I/O thread failed: " + failure));
   }
 
   private void milestone(String name) {
     events.accept(new SupervisionEvent.Milestone(name, System.nanoTime()));
   }
 
-  private void plugIn(ConfigureVm config, DeviceFactory deviceFactory) throws IOException {
+  private void addConsole(ConfigureVm config) throws IOException {
     consoleOutput = new ConsoleOutput(config.consoleOutput(), ioThread.loop());
     Uart16550 uart =
         new Uart16550(
@@ -94,24 +108,18 @@ final class VmSession implements AutoCloseable {
     if (config.consoleInput() != null) {
       consoleInput = new ConsoleInput(config.consoleInput(), uart, ioThread.loop());
     }
-    devices = deviceFactory.attach(vm, ioThread, config.devices(), events);
   }
 
   private void load(ConfigureVm config) throws IOException {
-    StringBuilder commandLine = new StringBuilder(config.commandLine());
-    for (int i = 0; i < devices.size(); i++) {
-      commandLine.append(
-          " virtio_mmio.device=%dK@0x%x:%d"
-              .formatted(
-                  GuestLayout.VIRTIO_MMIO_BYTES / 1024,
-                  GuestLayout.virtioGpa(i),
-                  GuestLayout.VIRTIO_GSI + i));
+    String commandLine =
+        String.join(" ", config.commandLine(), devices.kernelParameters(), "cpus=" + config.vcpus())
+            .strip();
+    try (Fd kernel = config.kernel();
+        Fd initrd = config.initrd()) {
+      PvhLoader.Entry entry =
+          new PvhLoader(vm.ram().regions(), vm.memory()).load(kernel, initrd, commandLine);
+      vm.setBootState(entry.entryGpa(), entry.startInfoGpa());
     }
-    commandLine.append(" cpus=").append(config.vcpus());
-    PvhLoader.Entry entry =
-        new PvhLoader(vm.ram().regions(), vm.memory())
-            .load(config.kernel(), config.initrd(), commandLine.toString().strip());
-    vm.setBootState(entry.entryGpa(), entry.startInfoGpa());
   }
 
   Vm vm() {
@@ -170,14 +178,14 @@ final class VmSession implements AutoCloseable {
     values.put("consoleBytesDiscarded", consoleOutput.discardedBytes());
     List<SupervisionReply.Group> groups = new ArrayList<>();
     groups.add(new SupervisionReply.Group("vmm", values));
-    devices.forEach(device -> groups.add(device.counters()));
+    devices.devices().forEach(device -> groups.add(device.counters()));
     return groups;
   }
 
   /** Frees everything; only after {@link #stop}, or before {@link #run}. */
   @Override
   public void close() {
-    devices.forEach(MachineDevice::close);
+    devices.close();
     ioThread.stop();
     if (consoleInput != null) {
       consoleInput.close();

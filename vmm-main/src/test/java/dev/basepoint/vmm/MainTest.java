@@ -133,7 +133,14 @@ final class MainTest {
       }
     }
     assertEquals(
-        List.of("jvm", "configured", "vmCreated", "kernelLoaded", "vcpuEntered", "firstSerialByte"),
+        List.of(
+            "jvm",
+            "configured",
+            "vmCreated",
+            "kernelLoaded",
+            "devicesAttached",
+            "vcpuEntered",
+            "firstSerialByte"),
         milestones);
     SupervisionReply.Counters counters =
         assertInstanceOf(

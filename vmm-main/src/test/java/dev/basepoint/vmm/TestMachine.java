@@ -7,7 +7,6 @@ import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Pipe;
 import dev.basepoint.ipc.linux.Poll;
 import dev.basepoint.ipc.linux.Syscalls;
-import dev.basepoint.vmm.machine.DeviceFactory;
 import dev.basepoint.vmm.machine.VmListener;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -39,28 +38,19 @@ final class TestMachine implements AutoCloseable, VmListener {
 
   TestMachine(Fd kernel, int vcpus, long memoryBytes, String commandLine, Fd initrd)
       throws IOException {
-    this(
-        new Setup(kernel, vcpus, memoryBytes, commandLine, initrd),
-        (host, ioThread, attachments, eventSink) -> List.of());
-  }
-
-  /** What a machine is made of. */
-  record Setup(Fd kernel, int vcpus, long memoryBytes, String commandLine, Fd initrd) {}
-
-  TestMachine(Setup setup, DeviceFactory devices) throws IOException {
     ConfigureVm config =
         new ConfigureVm(
             "test",
-            setup.memoryBytes(),
-            setup.vcpus(),
-            setup.commandLine(),
+            memoryBytes,
+            vcpus,
+            commandLine,
             HostKvm.open(),
-            setup.kernel(),
-            setup.initrd(),
+            kernel,
+            initrd,
             toGuest.readEnd(),
             fromGuest.writeEnd(),
             List.of());
-    session = VmSession.create(config, devices, this);
+    session = VmSession.create(config, this);
   }
 
   VmSession session() {

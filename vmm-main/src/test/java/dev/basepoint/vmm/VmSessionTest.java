@@ -22,6 +22,7 @@ final class VmSessionTest {
       machine.awaitConsole("hello");
       assertEquals("vmCreated", machine.await(Milestone.class).name());
       assertEquals("kernelLoaded", machine.await(Milestone.class).name());
+      assertEquals("devicesAttached", machine.await(Milestone.class).name());
       assertEquals("vcpuEntered", machine.await(Milestone.class).name());
       assertEquals("firstSerialByte", machine.await(Milestone.class).name());
     }

@@ -7,13 +7,6 @@ public final class GuestLayout {
 
   public static final long HIGH_RAM_GPA = 0x1_0000_0000L;
 
-  /** Device {@code i} has one page of registers at this address plus i pages, and GSI 5 + i. */
-  public static final long VIRTIO_MMIO_GPA = 0xd000_0000L;
-
-  public static final long VIRTIO_MMIO_BYTES = 0x1000;
-  public static final int VIRTIO_GSI = 5;
-  public static final int VIRTIO_DEVICES_MAX = 16;
-
   public static final long IOAPIC_GPA = 0xfec0_0000L;
   public static final long LAPIC_GPA = 0xfee0_0000L;
   public static final int IOAPIC_PINS = 24;
@@ -30,9 +23,4 @@ public final class GuestLayout {
   public static final int DOORBELL_PORT = 0x610;
 
   private GuestLayout() {}
-
-  /** The registers of virtio device {@code index}. */
-  public static long virtioGpa(int index) {
-    return VIRTIO_MMIO_GPA + index * VIRTIO_MMIO_BYTES;
-  }
 }
