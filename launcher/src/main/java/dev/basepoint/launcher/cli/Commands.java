@@ -40,6 +40,7 @@ final class Commands {
             demo(context),
             run(context),
             validate(context),
+            doctor(context),
             version(context),
             completion(context),
             help(context)),
@@ -79,6 +80,18 @@ final class Commands {
             "vmm-launch validate my-vm.yaml --json    the manifest with every default filled in",
             "vmm-launch validate --schema             the JSON Schema, for editors"),
         arguments -> new ValidateCommand(context).run(arguments));
+  }
+
+  private static Command doctor(CliContext context) {
+    return leaf(
+        "doctor",
+        "Show what this host offers, with a verdict and advice for each feature.",
+        List.of(JSON),
+        List.of(),
+        List.of(
+            "vmm-launch doctor",
+            "vmm-launch doctor --json | jq '.findings[] | select(.verdict != \"ok\")'"),
+        arguments -> new DoctorCommand(context).run(arguments));
   }
 
   private static Command version(CliContext context) {
