@@ -174,10 +174,8 @@ final class Launcher implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
-    if (process.isAlive()) {
-      process.destroyForcibly();
-      process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    }
+  public void close() {
+    process.destroyForcibly();
+    process.onExit().orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).join();
   }
 }
