@@ -126,38 +126,6 @@ static u32 cut(const struct blk *blk, u8 *data, u32 bytes, struct segment *segme
   return count;
 }
 
-void blk_submit(struct blk *blk, struct blk_slot *slot, u32 type, u64 sector, u32 bytes, bool out) {
-  struct segment segments[SEGMENTS_MAX];
-  slot->header = (struct blk_header){.type = type, .sector = sector};
-  slot->status = BLK_STATUS_NONE;
-  slot->done = false;
-  slot->sector = sector;
-  slot->bytes = bytes;
-  segments[0] = (struct segment){&slot->header, sizeof slot->header};
-  u32 data = cut(blk, slot->data, bytes, segments + 1);
-  segments[1 + data] = (struct segment){(void *)&slot->status, 1};
-  struct descriptor *table = blk->requests % 2 ? slot->table : NULL;
-  u32 readable = out ? 1 + data : 1;
-  if (!virtqueue_add(slot->queue, segments, readable, data + 2 - readable, slot, table)) {
-    /* A full ring still takes one descriptor per request when it is indirect. */
-    virtqueue_kick(slot->queue);
-    while (!virtqueue_add(slot->queue, segments, readable, data + 2 - readable, slot, slot->table)) {
-      if (!virtqueue_wait(slot->queue, deadline_in_us(TIMEOUT_US))) {
-        fail("blk device %u: ring full for 30 s", blk->device->index);
-        slot->done = true;
-        return;
-      }
-      u32 written;
-      struct blk_slot *used = virtqueue_take(slot->queue, &written);
-      if (used) {
-        used->done = true;
-        used->written = written;
-      }
-    }
-  }
-  blk->requests++;
-}
-
 static void collect(struct blk *blk) {
   for (u32 i = 0; i < blk->device->queue_count; i++) {
     struct virtqueue *queue = blk->device->queues[i];
@@ -171,6 +139,32 @@ static void collect(struct blk *blk) {
       }
     }
   }
+}
+
+void blk_submit(struct blk *blk, struct blk_slot *slot, u32 type, u64 sector, u32 bytes, bool out) {
+  struct segment segments[SEGMENTS_MAX];
+  slot->header = (struct blk_header){.type = type, .sector = sector};
+  slot->status = BLK_STATUS_NONE;
+  slot->done = false;
+  slot->sector = sector;
+  slot->bytes = bytes;
+  segments[0] = (struct segment){&slot->header, sizeof slot->header};
+  u32 data = cut(blk, slot->data, bytes, segments + 1);
+  segments[1 + data] = (struct segment){(void *)&slot->status, 1};
+  struct descriptor *table = blk->requests % 2 ? slot->table : NULL;
+  u32 readable = out ? 1 + data : 1;
+  u32 writable = data + 2 - readable;
+  while (!virtqueue_add(slot->queue, segments, readable, writable, slot, table)) {
+    /* A full ring still takes one descriptor, which is all that an indirect request needs. */
+    table = slot->table;
+    if (!virtqueue_wait(slot->queue, deadline_in_us(TIMEOUT_US))) {
+      fail("blk device %u: ring full for 30 s", blk->device->index);
+      slot->done = true;
+      return;
+    }
+    collect(blk);
+  }
+  blk->requests++;
 }
 
 bool blk_wait(struct blk *blk, struct blk_slot *slot) {
@@ -241,7 +235,8 @@ u64 blk_transfer(struct blk *blk, bool out, u64 sector, u64 sectors,
       if (prepare) {
         prepare(slot, context);
       }
-      blk_submit(blk, slot, out ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN, slot->sector, slot->bytes, out);
+      u32 type = out ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN;
+      blk_submit(blk, slot, type, slot->sector, slot->bytes, out);
       submitted++;
     }
     if (done == submitted) {

@@ -85,8 +85,8 @@ bool blk_wait(struct blk *blk, struct blk_slot *slot);
 u8 blk_request(struct blk *blk, u32 type, u64 sector, void *data, u32 bytes, bool out);
 
 /*
- * Reads or writes a range with depth requests in flight. prepare fills a slot before a write, finish
- * sees each slot in sector order. Returns the number of sectors done before the first failure.
+ * Reads or writes a range with depth requests in flight. prepare fills a slot before a write,
+ * finish sees each slot in sector order. Returns the sectors done before the first failure.
  */
 u64 blk_transfer(struct blk *blk, bool out, u64 sector, u64 sectors,
                  void (*prepare)(struct blk_slot *slot, void *context),

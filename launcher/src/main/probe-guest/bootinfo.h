@@ -1,4 +1,4 @@
-/* What the loader passed (Xen PVH hvm_start_info), copied before low memory is used for anything. */
+/* What the loader passed (Xen PVH hvm_start_info), copied before low memory is used. */
 #ifndef BOOTINFO_H
 #define BOOTINFO_H
 

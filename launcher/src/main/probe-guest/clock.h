@@ -1,4 +1,4 @@
-/* Time from the TSC, whose rate is measured against the LAPIC timer, and sleeping with a deadline. */
+/* Time from the TSC, its rate measured against the LAPIC timer, and sleeping with a deadline. */
 #ifndef CLOCK_H
 #define CLOCK_H
 
@@ -19,8 +19,8 @@ bool deadline_passed(u64 deadline);
 void sleep_us(u64 micros);
 
 /*
- * Writes value to *kick first (if kick), then sleeps until *word differs from old, and tells whether
- * it does; false when the deadline passed.
+ * Writes value to *kick first (if kick), then sleeps until *word differs from old, and tells
+ * whether it does; false when the deadline passed.
  */
 bool wait_until_changed(volatile u32 *word, u32 old, u64 deadline, volatile u32 *kick, u32 value);
 

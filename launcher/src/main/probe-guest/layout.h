@@ -1,9 +1,9 @@
 /*
  * Addresses that the linker script, the assembler and C must agree on.
  *
- * The descriptor tables hold addresses split into 16-bit pieces, which no relocation can express, so
- * everything they point at lives at an address fixed here and they are complete at assembly time:
- * not one instruction at CPL 0 is spent on building tables.
+ * The descriptor tables hold addresses split into 16-bit pieces, which no relocation can express,
+ * so everything they point at lives at an address fixed here and they are complete at assembly
+ * time: not one instruction at CPL 0 is spent on building tables.
  */
 #ifndef LAYOUT_H
 #define LAYOUT_H

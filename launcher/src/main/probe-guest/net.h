@@ -63,7 +63,7 @@ void net_restart(void);
 void net_refresh(struct nic *nic);
 /* A frame to fill, or NULL (counted) when the device has taken none of the last 32 for a second. */
 u8 *net_frame(struct nic *nic);
-/* Sends the frame; with csum_start its checksum at csum_start + csum_offset is left to the device. */
+/* Sends the frame; with csum_start the device puts a checksum at csum_start + csum_offset. */
 void net_send(struct nic *nic, u8 *frame, u32 length, u16 csum_start, u16 csum_offset);
 /* Takes one received frame into nic->rx_frame: its length, or 0 when there is none. */
 u32 net_receive(struct nic *nic, bool *checksum_is_partial);

@@ -191,7 +191,7 @@ void packet_send_ping(struct nic *nic, u16 sequence, u32 size) {
   net_send(nic, frame, ETHERNET_BYTES + IP_BYTES + ICMP_BYTES + size, 0, 0);
 }
 
-/* Sends a UDP frame whose payload is in place, every second one with the checksum left to the device. */
+/* Sends a UDP frame whose payload is in place; the device computes every second one's checksum. */
 static void send_udp(struct nic *nic, u8 *frame, u32 to, u16 from_port, u16 to_port, u32 size) {
   u32 length = UDP_BYTES + size;
   u8 *udp = put_ip(nic, frame, to, PROTOCOL_UDP, length);

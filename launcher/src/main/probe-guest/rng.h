@@ -10,7 +10,7 @@ void rng_start(void);
 /* Resets and brings up again what rng_start found. */
 void rng_restart(void);
 u32 rng_count(void);
-/* Fills bytes from rng device n; false on a device that is silent for the deadline or misbehaves. */
+/* Fills bytes from rng device n; false when it is silent for 10 s or misbehaves. */
 bool rng_read(u32 n, void *bytes, size_t count);
 
 #endif

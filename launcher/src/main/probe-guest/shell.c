@@ -32,7 +32,7 @@ void shell_start(void) {
   sys_out8(UART_INTERRUPT_ENABLE, IER_RECEIVED);
 }
 
-/* Cuts the line at its blanks; sets the options and returns the first other word and its argument. */
+/* Sets the line's options and runs its command; false when that is to go on. */
 static bool run_line(void) {
   char *words[2] = {NULL, NULL};
   u32 count = 0;

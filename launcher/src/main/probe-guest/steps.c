@@ -35,12 +35,12 @@ static const struct {
   const char *name;
   void (*run)(void);
 } steps[] = {
-    {"rng", probe_rng},     {"blk", probe_blk},       {"net", probe_net},
-    {"serve", probe_serve}, {"smp", probe_smp},       {"mem", probe_mem},
-    {"shell", probe_shell}, {"idle", idle},           {"ready", doorbell_ready},
-    {"stat", report_nics},  {"mem_verify", probe_mem_verify},
-    {"soak", probe_soak},   {"villain", probe_villain}, {"crash", crash},       {"poweroff", power_off},  {"reset", power_reset},
-    {"halt", power_halt},
+    {"rng", probe_rng},         {"blk", probe_blk},     {"net", probe_net},
+    {"serve", probe_serve},     {"shell", probe_shell}, {"stat", report_nics},
+    {"smp", probe_smp},         {"mem", probe_mem},     {"mem_verify", probe_mem_verify},
+    {"ready", doorbell_ready},  {"idle", idle},         {"crash", crash},
+    {"villain", probe_villain}, {"soak", probe_soak},   {"poweroff", power_off},
+    {"reset", power_reset},     {"halt", power_halt},
 };
 
 bool step_run(const char *name, const char *argument) {

@@ -5,8 +5,8 @@
 #include "types.h"
 
 #define STEP_NAMES \
-  "rng, blk, net, serve, smp, mem, mem_verify, shell, idle, ready, marker N, stat, soak, villain, poweroff, " \
-  "reset, halt, crash"
+  "rng, blk, net, serve, shell, stat, smp, mem, mem_verify, ready, marker N, idle, crash, " \
+  "villain, soak, poweroff, reset, halt"
 
 /* Runs one step; false when there is none of that name. argument may be NULL. */
 bool step_run(const char *name, const char *argument);

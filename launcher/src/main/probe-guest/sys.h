@@ -6,8 +6,8 @@
 #include "types.h"
 
 /*
- * Writes value to *kick (if kick), starts the LAPIC timer at timer counts (if not 0), and sleeps until
- * the next interrupt unless *word differs from old already. May return for any interrupt.
+ * Writes value to *kick (if kick), starts the LAPIC timer at timer counts (if not 0), and sleeps
+ * until the next interrupt unless *word differs from old already. May return for any interrupt.
  */
 void sys_wait(volatile u32 *word, u32 old, u32 timer, volatile u32 *kick, u32 value);
 void sys_serial_write(const char *bytes, size_t count);
@@ -27,8 +27,8 @@ _Noreturn void ap_start(u32 index);
 extern volatile u32 irq_count[32];
 /* Changes with every interrupt of any kind on any CPU: what the program sleeps on. */
 extern volatile u32 irq_any;
-/* Where set, the stub reads InterruptStatus of this virtio-mmio device, acknowledges it and collects
-   the bits in irq_status. */
+/* Where set, the stub reads InterruptStatus of this virtio-mmio device, acknowledges it and
+   collects the bits in irq_status. */
 extern volatile u64 irq_device[32];
 extern volatile u32 irq_status[32];
 

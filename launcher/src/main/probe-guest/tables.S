@@ -18,7 +18,7 @@ pdpt:
     .endr
     .fill 508, 8, 0
 
-/* Identity map, user accessible: the program runs at CPL 3 and owns all memory. 3 to 4 GiB is MMIO. */
+/* Identity map for the program at CPL 3, which owns all memory. 3 to 4 GiB is MMIO. */
 page_directories:
     .set i, 0
     .rept 1536

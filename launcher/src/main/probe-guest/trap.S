@@ -1,5 +1,5 @@
 /*
- * Everything that runs at CPL 0 after boot: interrupt stubs, services and the last words of a crash.
+ * Everything that runs at CPL 0 after boot: interrupt stubs, services and the way out of a crash.
  *
  * The program runs at CPL 3 and asks for a service by executing `hlt` at trap_site, which faults
  * with #GP. That works on every hypervisor; `syscall` and `int n` do not where KVM runs CPL 0 by
@@ -139,8 +139,8 @@ triple_fault:
     lidt no_idt
     ud2
 
-/* Stack: vector, error code, rip, cs, rflags, rsp, ss. The program reports the first crash itself, at
-   CPL 3 on a stack of its own; a crash within that report ends in a triple fault. */
+/* Stack: vector, error code, rip, cs, rflags, rsp, ss. The program reports the first crash itself,
+   at CPL 3 on a stack of its own; a crash within that report ends in a triple fault. */
 crash:
     cld
     movl $1, %eax

@@ -1,6 +1,6 @@
 /*
- * Villain mode: a guest that breaks every rule of the transport and of its virtqueues, and after each
- * case resets the device and proves with a correct request that it still serves.
+ * Villain mode: a guest that breaks every rule of the transport and of its virtqueues, and after
+ * each case resets the device and proves with a correct request that it still serves.
  */
 #ifndef VILLAIN_H
 #define VILLAIN_H

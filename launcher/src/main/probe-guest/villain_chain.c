@@ -389,8 +389,9 @@ static void indirect_late(struct villain *v, u64 parameter) {
   raw_offer(v, 0);
 }
 
-static const u64 odd_addresses[] = {0,       64,       AT_RAM_END, ACROSS_RAM_END, MMIO_GAP, OWN_WINDOW,
-                                    RESERVED,   TOP_PAGE, UINT64_MAX, BEYOND_PHYSICAL};
+static const u64 odd_addresses[] = {0,          64,       AT_RAM_END, ACROSS_RAM_END, MMIO_GAP,
+                                    OWN_WINDOW, RESERVED, TOP_PAGE,   UINT64_MAX,
+                                    BEYOND_PHYSICAL};
 static const u32 odd_lengths[] = {0, 1, 15, 512, 4096, 65536, 0x7fffffff, 0x80000000, UINT32_MAX};
 
 void villain_random_chain(struct villain *v, u64 seed) {

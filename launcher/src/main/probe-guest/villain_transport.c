@@ -1,4 +1,4 @@
-/* Registers in the wrong order, with the wrong values, at the wrong time (virtio 1.2 §3.1, §4.2). */
+/* Registers in the wrong order, with wrong values, at the wrong time (virtio 1.2 §3.1, §4.2). */
 #include "bootinfo.h"
 #include "villain.h"
 
@@ -13,7 +13,17 @@
 #define DRIVER 1
 #define DEVICE 2
 
-enum place { AT_0, AT_RAM_END, BEFORE_RAM_END, IN_GAP, IN_OWN_WINDOW, IN_RESERVED, BEYOND, LAST_PAGE, TOP };
+enum place {
+  AT_0,
+  AT_RAM_END,
+  BEFORE_RAM_END,
+  IN_GAP,
+  IN_OWN_WINDOW,
+  IN_RESERVED,
+  BEYOND,
+  LAST_PAGE,
+  TOP
+};
 
 static const u32 ring_register[] = {REG_QUEUE_DESC_LOW, REG_QUEUE_DRIVER_LOW, REG_QUEUE_DEVICE_LOW};
 

@@ -156,7 +156,8 @@ bool virtio_negotiate(struct virtio_device *device, u64 wanted) {
   return true;
 }
 
-static void write_address(const struct virtio_device *device, u32 reg, const volatile void *memory) {
+static void write_address(const struct virtio_device *device, u32 reg,
+                          const volatile void *memory) {
   virtio_write(device, reg, (u32)(u64)memory);
   virtio_write(device, reg + 4, (u32)((u64)memory >> 32));
 }

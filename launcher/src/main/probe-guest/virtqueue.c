@@ -147,8 +147,8 @@ bool virtqueue_wait(struct virtqueue *queue, u64 deadline) {
     if (!kick && deadline_passed(deadline)) {
       return false;
     }
-    wait_until_changed(&irq_any, seen, deadline, kick ? virtio_notify_register(queue->device) : NULL,
-                       queue->number);
+    volatile u32 *notify = kick ? virtio_notify_register(queue->device) : NULL;
+    wait_until_changed(&irq_any, seen, deadline, notify, queue->number);
     kick = false;
   }
 }

@@ -61,9 +61,9 @@ struct virtqueue {
 struct virtqueue *virtqueue_create(struct virtio_device *device, u32 number, u32 size);
 
 /*
- * Adds a chain of out device-readable and then in device-writable segments; the device sees it at the
- * next kick or wait. With a table (room for out + in descriptors) and VIRTIO_F_INDIRECT_DESC it is
- * one indirect descriptor. False when the ring is full.
+ * Adds a chain of out device-readable and then in device-writable segments; the device sees it at
+ * the next kick or wait. With a table (room for out + in descriptors) and VIRTIO_F_INDIRECT_DESC it
+ * is one indirect descriptor. False when the ring is full.
  */
 bool virtqueue_add(struct virtqueue *queue, const struct segment *segments, u32 out, u32 in,
                    void *token, struct descriptor *table);
