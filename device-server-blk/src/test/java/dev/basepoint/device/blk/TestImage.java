@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A disk of bytes in memory that remembers what was asked of it and fails or waits when told so.
@@ -20,6 +21,7 @@ final class TestImage implements Image {
   private final ImageTraits traits;
   private final MemorySegment bytes;
   private final boolean recording;
+  private final AtomicInteger writeCount = new AtomicInteger();
 
   /** Answers of the next calls, if not 0. */
   volatile long readResult;
@@ -36,6 +38,15 @@ final class TestImage implements Image {
     this.traits = traits;
     this.recording = recording;
     bytes = Arena.ofAuto().allocate(traits.sizeBytes());
+  }
+
+  /** Changes of the content since the last {@link #takeWriteCount}. */
+  int writeCount() {
+    return writeCount.get();
+  }
+
+  int takeWriteCount() {
+    return writeCount.getAndSet(0);
   }
 
   byte[] contents() {
@@ -57,6 +68,12 @@ final class TestImage implements Image {
   }
 
   private void record(String what, long offset, long byteCount) {
+    if (offset < 0
+        || offset % 512 != 0
+        || byteCount % 512 != 0
+        || byteCount > traits.sizeBytes() - offset) {
+      throw new AssertionError(what + " of " + byteCount + " bytes at " + offset);
+    }
     if (recording) {
       calls.add(what + " " + offset + " " + byteCount);
     }
@@ -96,6 +113,7 @@ final class TestImage implements Image {
     if (writeResult != 0) {
       return writeResult;
     }
+    writeCount.incrementAndGet();
     long count = data.totalBytes();
     data.copy(bytes.asSlice(offset, count), count, Direction.TO_TARGET);
     data.consume(count);
@@ -120,6 +138,7 @@ final class TestImage implements Image {
     if (writeResult != 0) {
       return writeResult;
     }
+    writeCount.incrementAndGet();
     bytes.asSlice(offset, byteCount).fill((byte) 0);
     return 0;
   }
