@@ -13,7 +13,8 @@ import java.io.IOException;
 /** The process of role "blk": a disk, virtio 1.2 section 5.2. */
 public final class Main {
   static final DeviceRole<SupervisionRequest.ConfigureBlk> ROLE =
-      new DeviceRole<>("blk", SupervisionRequest.ConfigureBlk.class, Main::create);
+      new DeviceRole<>("blk", SupervisionRequest.ConfigureBlk.class, Main::create)
+          .rehearsedBy(new BlkRehearsal());
 
   private Main() {}
 

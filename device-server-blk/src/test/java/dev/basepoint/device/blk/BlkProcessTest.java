@@ -178,6 +178,18 @@ class BlkProcessTest {
   }
 
   @Test
+  void rehearsedProcessServesAsAFreshOneDoes() throws Exception {
+    server.close();
+    server = TestServer.spawn("dev.basepoint.device.blk.Main", "--warm-up-rounds=3");
+    server.hello();
+    TestDeviceClient client = configure(false, false, 512);
+    client.start(1 << 20, 128);
+    assertEquals(OK, write(client, 0, 0, pattern(512, 1)));
+    assertEquals(1, server.counters().get("requests"), "nothing is left of the rehearsal");
+    client.close();
+  }
+
+  @Test
   void oneGibibyteAndMore() throws Exception {
     long size = 5L << 30;
     createImage(size);
