@@ -60,6 +60,7 @@ class FakeServer implements AutoCloseable {
 
   final EventLoop loop;
   final FrameChannel channel;
+  final UnixSocket socket;
   final List<Queue> queues = new ArrayList<>();
   final List<DeviceRequest> seen = new CopyOnWriteArrayList<>();
   volatile Throwable failure;
@@ -77,7 +78,8 @@ class FakeServer implements AutoCloseable {
     this.info = info;
     UnixSocket[] pair = UnixSocket.pair();
     vmmEnd = pair[0].fd();
-    channel = new FrameChannel(pair[1], "vmm-main");
+    socket = pair[1];
+    channel = new FrameChannel(socket, "vmm-main");
     responder = new Responder<>(channel, new DeviceProtocol(), this::handle);
     loop = new EventLoop();
     loop.watch(channel.fd(), Epoll.EPOLLIN, _ -> serveChannel());

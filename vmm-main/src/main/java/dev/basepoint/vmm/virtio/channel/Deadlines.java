@@ -17,4 +17,9 @@ public record Deadlines(
   public static final Deadlines DEFAULT =
       new Deadlines(
           Duration.ofSeconds(5), Duration.ofSeconds(2), Duration.ofSeconds(30), Duration.ZERO);
+
+  /** To halt: the server first finishes the requests that it has begun. */
+  Duration halt() {
+    return request.plus(completion);
+  }
 }

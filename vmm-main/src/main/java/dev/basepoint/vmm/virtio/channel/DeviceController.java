@@ -18,6 +18,7 @@ import dev.basepoint.vmm.virtio.shadow.ShadowCounters;
 import dev.basepoint.vmm.virtio.shadow.ShadowDevice;
 import dev.basepoint.vmm.virtio.shadow.Window;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -604,7 +605,7 @@ public final class DeviceController implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    session = DeviceSession.open(name, newChannel, deadlines.request(), fresh);
+    session = DeviceSession.open(name, newChannel, deadlines, fresh);
     info = session.info();
     fresh.opened();
   }
@@ -631,7 +632,7 @@ public final class DeviceController implements AutoCloseable {
             shadow.onCall(index);
           });
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 

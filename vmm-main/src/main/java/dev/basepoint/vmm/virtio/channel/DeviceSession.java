@@ -24,19 +24,19 @@ import java.util.List;
  */
 final class DeviceSession implements AutoCloseable {
   private final Requester<DeviceRequest, DeviceReply, DeviceEvent> requester;
-  private final Duration deadline;
+  private final Deadlines deadlines;
   private final DeviceReply.Info info;
   private final EventFd[] kicks;
   private final EventFd[] calls;
 
   private DeviceSession(
       Requester<DeviceRequest, DeviceReply, DeviceEvent> requester,
-      Duration deadline,
+      Deadlines deadlines,
       DeviceReply.Info info,
       EventFd[] kicks,
       EventFd[] calls) {
     this.requester = requester;
-    this.deadline = deadline;
+    this.deadlines = deadlines;
     this.info = info;
     this.kicks = kicks;
     this.calls = calls;
@@ -48,7 +48,7 @@ final class DeviceSession implements AutoCloseable {
    * @param listener hears of the server's events and of its end from now on
    */
   static DeviceSession open(
-      String name, Fd channel, Duration deadline, Requester.Listener<DeviceEvent> listener)
+      String name, Fd channel, Deadlines deadlines, Requester.Listener<DeviceEvent> listener)
       throws IOException {
     Requester<DeviceRequest, DeviceReply, DeviceEvent> requester =
         new Requester<>(
@@ -60,17 +60,18 @@ final class DeviceSession implements AutoCloseable {
           call(
               requester,
               new DeviceRequest.Hello(DeviceProtocol.VERSION, 0),
-              deadline,
+              deadlines.request(),
               DeviceReply.Hello.class);
       if (hello.version() != DeviceProtocol.VERSION) {
         throw new ProtocolException(
             name + " speaks version " + hello.version() + " of the device protocol");
       }
       DeviceReply.Info info =
-          call(requester, new DeviceRequest.Describe(), deadline, DeviceReply.Info.class);
+          call(
+              requester, new DeviceRequest.Describe(), deadlines.request(), DeviceReply.Info.class);
       EventFd[] kicks = eventFds(info.queueCount(), events);
       EventFd[] calls = eventFds(info.queueCount(), events);
-      return new DeviceSession(requester, deadline, info, kicks, calls);
+      return new DeviceSession(requester, deadlines, info, kicks, calls);
     } catch (IOException | RuntimeException e) {
       events.forEach(EventFd::close);
       requester.close();
@@ -132,7 +133,7 @@ final class DeviceSession implements AutoCloseable {
   }
 
   void halt() throws IOException {
-    done(new DeviceRequest.Halt());
+    call(requester, new DeviceRequest.Halt(), deadlines.halt(), DeviceReply.Done.class);
   }
 
   void writeConfig(DeviceRequest.WriteConfig write) throws IOException {
@@ -144,7 +145,7 @@ final class DeviceSession implements AutoCloseable {
   }
 
   private void done(DeviceRequest request) throws IOException {
-    call(requester, request, deadline, DeviceReply.Done.class);
+    call(requester, request, deadlines.request(), DeviceReply.Done.class);
   }
 
   private static <A extends DeviceReply> A call(
