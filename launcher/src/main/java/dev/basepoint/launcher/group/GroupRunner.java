@@ -99,7 +99,7 @@ public final class GroupRunner implements VmRunner {
         outcome = new GroupOutcome.Stopped();
       }
       timeline.mark("launcher", "ended");
-      List<SupervisionReply.Group> counters = group.counters(COUNTERS_TIMEOUT);
+      SequencedMap<Child, List<SupervisionReply.Group>> counters = group.counters(COUNTERS_TIMEOUT);
       List<RunResult.ProcessFacts> processes = RunFacts.processes(manifest, group);
       group.stop();
       console.end();

@@ -11,7 +11,9 @@ import dev.basepoint.ipc.loop.EventLoop;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
@@ -215,15 +217,15 @@ public final class ProcessGroup implements AutoCloseable {
   /**
    * Asks every child that still runs for its counters.
    *
-   * @return groups in the children's order; a child that does not answer has none
+   * @return by child, in the children's order; one that does not answer is absent
    */
-  public List<SupervisionReply.Group> counters(Duration timeout) {
-    List<SupervisionReply.Group> groups = new ArrayList<>();
+  public SequencedMap<Child, List<SupervisionReply.Group>> counters(Duration timeout) {
+    SequencedMap<Child, List<SupervisionReply.Group>> groups = new LinkedHashMap<>();
     for (Child child : children) {
       try {
         if (child.call(new SupervisionRequest.ReadCounters(), timeout)
             instanceof SupervisionReply.Counters counters) {
-          groups.addAll(counters.groups());
+          groups.put(child, counters.groups());
         }
       } catch (IOException e) {
         // The child has ended or hangs; its exit is reported on its own.

@@ -1,6 +1,7 @@
 package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.control.SupervisionReply;
+import dev.basepoint.ipc.control.SupervisionReply.Group;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.launcher.cli.RunResult;
 import dev.basepoint.launcher.manifest.DeviceSpec;
@@ -43,24 +44,20 @@ final class RunFacts {
    */
   static List<RunResult.DeviceFacts> devices(
       VmManifest manifest,
-      List<SupervisionReply.Group> counters,
+      SequencedMap<Child, List<SupervisionReply.Group>> counters,
       GuestReport report,
       Map<String, Fd> images)
       throws IOException {
     List<RunResult.DeviceFacts> facts = new ArrayList<>();
     for (int index = 0; index < manifest.devices().size(); index++) {
       DeviceSpec device = manifest.devices().get(index);
-      Map<String, Long> server = counters(counters, device.name());
+      Map<String, Long> server = counters(counters, device.name(), false);
       SequencedMap<String, Object> more = new LinkedHashMap<>();
       if (images.containsKey(device.name())) {
         compareHashes(images.get(device.name()), index, report, more);
       }
-      server.forEach(
-          (key, value) -> {
-            if (value != 0 && !COMMON_COUNTERS.contains(key)) {
-              more.put(key, value);
-            }
-          });
+      addCounters(more, "", server);
+      addCounters(more, "shadow.", counters(counters, device.name(), true));
       facts.add(
           new RunResult.DeviceFacts(
               device.name(),
@@ -73,13 +70,29 @@ final class RunFacts {
     return facts;
   }
 
-  private static Map<String, Long> counters(List<SupervisionReply.Group> groups, String name) {
-    for (SupervisionReply.Group group : groups) {
-      if (group.name().equals(name)) {
-        return new TreeMap<>(group.values());
+  /** What a device's own server counts, or what vmm-main counts on its side of the device. */
+  private static Map<String, Long> counters(
+      SequencedMap<Child, List<SupervisionReply.Group>> counters, String device, boolean shadow) {
+    for (Map.Entry<Child, List<SupervisionReply.Group>> entry : counters.entrySet()) {
+      boolean ofVmm = entry.getKey().role() == Role.VMM_MAIN;
+      boolean wanted = shadow ? ofVmm : !ofVmm && entry.getKey().name().equals(device);
+      for (SupervisionReply.Group group : wanted ? entry.getValue() : List.<Group>of()) {
+        if (group.name().equals(device)) {
+          return new TreeMap<>(group.values());
+        }
       }
     }
     return Map.of();
+  }
+
+  private static void addCounters(
+      SequencedMap<String, Object> facts, String prefix, Map<String, Long> counters) {
+    counters.forEach(
+        (key, value) -> {
+          if (value != 0 && (!prefix.isEmpty() || !COMMON_COUNTERS.contains(key))) {
+            facts.put(prefix + key, value);
+          }
+        });
   }
 
   private static void compareHashes(
