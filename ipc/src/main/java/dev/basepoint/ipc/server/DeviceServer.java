@@ -75,6 +75,10 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
       if (options.warmUpRounds() > 0 && !warmUp(role, options)) {
         Runtime.getRuntime().halt(EXIT_FATAL);
       }
+      if (options.rehearseOnly()) {
+        // An orderly end: it is then that the JVM writes its cache.
+        return;
+      }
       UnixSocket socket = UnixSocket.own(Fd.own(SUPERVISION_FD));
       status = new DeviceServer<>(role, options, socket).serve();
     } catch (IllegalArgumentException e) {

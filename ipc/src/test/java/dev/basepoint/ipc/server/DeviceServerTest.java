@@ -451,7 +451,8 @@ class DeviceServerTest {
         IllegalArgumentException.class,
         () -> ServerOptions.parse(new String[] {"--spin-micros=-1"}));
     assertEquals(
-        new ServerOptions(20_000, 3),
-        ServerOptions.parse(new String[] {"--spin-micros=20", "--warm-up-rounds=3"}));
+        new ServerOptions(20_000, 3, true),
+        ServerOptions.parse(
+            new String[] {"--spin-micros=20", "--warm-up-rounds=3", "--rehearse-only"}));
   }
 }
