@@ -9,11 +9,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.basepoint.ipc.control.ChannelClosedException;
 import dev.basepoint.ipc.control.DeviceReply;
 import dev.basepoint.ipc.control.DeviceRequest;
+import dev.basepoint.ipc.control.Frame;
 import dev.basepoint.ipc.control.RequestFailedException;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.ipc.linux.OpenFile;
 import dev.basepoint.ipc.linux.Signals;
+import dev.basepoint.ipc.server.DeviceServer;
 import dev.basepoint.ipc.server.TestDeviceClient;
 import dev.basepoint.ipc.server.TestServer;
 import dev.basepoint.ipc.server.VirtioFeatures;
@@ -148,6 +151,33 @@ class RngProcessTest {
       client.start(1 << 20, 64);
       assertEquals(8, client.request(0, Buffer.writable(8)).usedLength());
     }
+  }
+
+  @Test
+  void garbageFromTheLauncherEndsIt() throws Exception {
+    configured();
+    server.channel().send(new Frame(new byte[] {(byte) 0xff}, List.of()), soon());
+    assertEquals(new ChildProcess.Exit(DeviceServer.EXIT_PROTOCOL, -1), server.awaitExit());
+  }
+
+  @Test
+  void startedByHandItSaysWhatItIsFor() throws Exception {
+    List<String> argv =
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            "dev.basepoint.device.rng.Main");
+    try (Fd devNull = OpenFile.open("/dev/null", OpenFile.O_RDWR);
+        ChildProcess child =
+            ChildProcess.spawn(argv, List.of(), List.of(devNull, devNull, devNull))) {
+      assertEquals(new ChildProcess.Exit(DeviceServer.EXIT_USAGE, -1), child.awaitExit(soon()));
+    }
+  }
+
+  private static long soon() {
+    return System.nanoTime() + TestServer.GENEROUS.toNanos();
   }
 
   @Test

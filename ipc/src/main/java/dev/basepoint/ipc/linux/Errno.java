@@ -29,6 +29,7 @@ public final class Errno {
   public static final int EROFS = 30;
   public static final int EPIPE = 32;
   public static final int ENOSYS = 38;
+  public static final int ENOTSOCK = 88;
   public static final int ENOBUFS = 105;
   public static final int ENODATA = 61;
   public static final int EOPNOTSUPP = 95;
@@ -73,6 +74,7 @@ public final class Errno {
       case EROFS -> "EROFS (read-only file system)";
       case EPIPE -> "EPIPE (peer closed)";
       case ENOSYS -> "ENOSYS (not provided by this kernel)";
+      case ENOTSOCK -> "ENOTSOCK (not a socket)";
       case ENOBUFS -> "ENOBUFS (no buffer space)";
       case ENODATA -> "ENODATA (no data available)";
       case EOPNOTSUPP -> "EOPNOTSUPP (not supported)";

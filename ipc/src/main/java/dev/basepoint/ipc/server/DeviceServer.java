@@ -9,6 +9,7 @@ import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionProtocol;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Poll;
 import dev.basepoint.ipc.linux.Syscalls;
@@ -84,18 +85,17 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     } catch (IllegalArgumentException e) {
       System.err.println(role.name() + ": " + e.getMessage());
       status = EXIT_USAGE;
-    } catch (IOException e) {
-      System.err.println(
-          role.name()
-              + ": no supervision channel on descriptor "
-              + SUPERVISION_FD
-              + "; this program is started by vmm-launch ("
-              + e.getMessage()
-              + ")");
+    } catch (ErrnoException e) {
+      System.err.println(noSupervision(role, e));
       status = EXIT_USAGE;
     }
     // Other threads may be held up by a back end; nothing is left that they could lose.
     Runtime.getRuntime().halt(status);
+  }
+
+  private static String noSupervision(DeviceRole<?> role, ErrnoException cause) {
+    return "%s: no supervision channel on descriptor %d; this program is started by vmm-launch (%s)"
+        .formatted(role.name(), SUPERVISION_FD, cause.getMessage());
   }
 
   private static boolean warmUp(DeviceRole<?> role, ServerOptions options) {
@@ -116,6 +116,9 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
         served.close(STOP_TIMEOUT);
       }
       return EXIT_OK;
+    } catch (ErrnoException e) {
+      System.err.println(noSupervision(role, e));
+      return EXIT_USAGE;
     } catch (IOException e) {
       System.err.println(role.name() + ": " + e.getMessage());
       return EXIT_PROTOCOL;

@@ -28,6 +28,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 public final class TestServer implements AutoCloseable {
   public static final Duration GENEROUS = Duration.ofSeconds(60);
 
+  private final FrameChannel channel;
   private final Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester;
   private final BlockingQueue<SupervisionEvent> events = new LinkedBlockingQueue<>();
   private final CompletableFuture<IOException> closed = new CompletableFuture<>();
@@ -39,9 +40,10 @@ public final class TestServer implements AutoCloseable {
   private TestServer(UnixSocket socket, ChildProcess child, CompletableFuture<Integer> status) {
     this.child = child;
     this.status = status;
+    channel = new FrameChannel(socket, "device server");
     requester =
         new Requester<>(
-                new FrameChannel(socket, "device server"),
+                channel,
                 new SupervisionProtocol(),
                 new Requester.Listener<SupervisionEvent>() {
                   @Override
@@ -140,6 +142,11 @@ public final class TestServer implements AutoCloseable {
   /** Completes when the supervision channel ends. */
   public CompletableFuture<IOException> closed() {
     return closed;
+  }
+
+  /** The channel itself, for messages that no honest launcher sends. */
+  public FrameChannel channel() {
+    return channel;
   }
 
   /** The process, or null if there is none. */
