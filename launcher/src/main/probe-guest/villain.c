@@ -12,7 +12,9 @@
 
 #define RAM_MAX (1ull << 30) /* lengths of 1 GiB and more must not fit into RAM */
 #define MEMORY_MIN (8 << 20)
-#define WAIT_DEFAULT_US 3000
+#define WAIT_MIN_US 3000
+#define WAIT_MAX_US 50000
+#define WAIT_FACTOR 4 /* times what a correct request took */
 #define RANDOM_DEFAULT 50
 #define CANARY 0xc5
 #define SLACK_BYTES (1 << 20) /* for the valid part of too large a request */
@@ -23,8 +25,10 @@ struct tally {
 };
 
 static struct tally tally;
+static struct tally total;
 static u32 case_number;
-static u64 wait_us;
+static u64 wait_us; /* for an effect of a case to show */
+static u64 correct_us; /* the longest correct request on this target */
 static u64 first_case, last_case;
 static bool verbose;
 extern const u8 image_start[], image_code_end[];
@@ -44,9 +48,23 @@ static void prepare(struct villain *v) {
   v->kicked = false;
 }
 
+static bool correct_request(struct villain *v, u64 seed) {
+  u64 start = clock_now_us();
+  bool correct = villain_correct_request(v, seed);
+  u64 elapsed = clock_now_us() - start;
+  correct_us = elapsed > correct_us ? elapsed : correct_us;
+  return correct;
+}
+
+static u64 patience_us(void) {
+  u64 wanted = WAIT_FACTOR * correct_us;
+  u64 usual = wanted < WAIT_MIN_US ? WAIT_MIN_US : MIN(wanted, (u64)WAIT_MAX_US);
+  return wait_us ? wait_us : usual;
+}
+
 /* Waits a little for the device's reaction and counts its kind. */
 static void settle(struct villain *v, u16 used_before) {
-  u64 deadline = deadline_in_us(v->kicked ? wait_us : 0);
+  u64 deadline = deadline_in_us(v->kicked ? patience_us() : 0);
   for (;;) {
     u32 seen = irq_any;
     if (v->queue->used->index != used_before) {
@@ -113,7 +131,7 @@ static void play(struct villain *v, const struct villain_case *c, bool transport
          c->name);
   }
   memory_release(mark);
-  if (reset && villain_start_device(v, 0) && villain_correct_request(v, case_number)) {
+  if (reset && villain_start_device(v, 0) && correct_request(v, case_number)) {
     tally.recovered++;
   } else {
     fail("villain: case %u, %s, '%s': no correct answer after a reset", case_number, v->name,
@@ -140,6 +158,9 @@ static void play_all(struct villain *v, const struct villain_case *cases, u32 co
 }
 
 static void report(const struct villain *v) {
+  total.cases += tally.cases;
+  total.recovered += tally.recovered;
+  total.damaged += tally.damaged;
   say("villain %s: %u cases, %u recovered", v->name, tally.cases, tally.recovered);
   event_begin("villain");
   event_number("device", v->device->index);
@@ -151,6 +172,7 @@ static void report(const struct villain *v) {
   event_number("silent", tally.silent);
   event_number("damaged", tally.damaged);
   event_flag("peer", v->has_peer);
+  event_number("wait_us", patience_us());
   event_end();
 }
 
@@ -160,12 +182,12 @@ static void attack(struct villain *v, const struct villain_case *own, u32 own_co
     return;
   }
   tally = (struct tally){0};
-  if (v->device->type == VIRTIO_ID_NET) {
-    u64 mark = memory_mark();
-    v->has_peer = true;
-    v->has_peer = villain_start_device(v, 0) && villain_correct_request(v, 0);
-    memory_release(mark);
-  }
+  correct_us = 0;
+  u64 mark = memory_mark();
+  v->has_peer = v->device->type == VIRTIO_ID_NET;
+  v->has_peer = villain_start_device(v, 0) && correct_request(v, 0) && v->has_peer;
+  memory_release(mark);
+  correct_us = v->device->type == VIRTIO_ID_NET && !v->has_peer ? 0 : correct_us;
   if (transport) {
     play_all(v, transport_cases, transport_case_count, true);
   }
@@ -209,17 +231,23 @@ void probe_villain(void) {
     fail("villain: wants 16 MiB to 1 GiB of RAM");
     return;
   }
-  wait_us = option_number("villain.wait_us", WAIT_DEFAULT_US);
+  wait_us = option_number("villain.wait_us", 0);
   first_case = option_number("villain.from", 1);
   last_case = option_number("villain.to", UINT32_MAX);
   verbose = option_number("villain.verbose", 0) != 0;
   case_number = 0;
+  total = (struct tally){0};
   u64 mark = memory_mark();
   /* Cases point at low memory; nothing in it may look like a table. */
   memset((void *)8, 0, LOW_MEMORY_BYTES);
   for (u32 i = 0; i < device_count; i++) {
     attack_device(&devices[i]);
   }
+  event_begin("villain_total");
+  event_number("cases", total.cases);
+  event_number("recovered", total.recovered);
+  event_number("damaged", total.damaged);
+  event_end();
   memory_release(mark);
   rng_restart();
   blk_restart();

@@ -95,19 +95,27 @@ final class RunFacts {
         });
   }
 
+  /** Compares the image with what the guest read back last, unless it has written since. */
   private static void compareHashes(
       Fd image, int index, GuestReport report, SequencedMap<String, Object> more)
       throws IOException {
-    for (SequencedMap<String, Object> event : report.events("blk")) {
-      if (event.get("device") instanceof Long device
-          && device == index
-          && event.get("start_sector") instanceof Long start
-          && event.get("sectors") instanceof Long sectors
-          && event.get("sha256") instanceof String guestHash) {
-        String hostHash = ImageHash.sha256(image, start, sectors);
-        more.put("sha256_on_host", hostHash);
-        more.put("same_as_in_guest", hostHash.equals(guestHash));
+    SequencedMap<String, Object> last = null;
+    for (SequencedMap<String, Object> event : report.events()) {
+      if (event.get("device") instanceof Long device && device == index) {
+        switch (String.valueOf(event.get("event"))) {
+          case "blk", "soak_blk" -> last = event;
+          case "villain" -> last = null;
+          default -> {}
+        }
       }
+    }
+    if (last != null
+        && last.get("start_sector") instanceof Long start
+        && last.get("sectors") instanceof Long sectors
+        && last.get("sha256") instanceof String guestHash) {
+      String hostHash = ImageHash.sha256(image, start, sectors);
+      more.put("sha256_on_host", hostHash);
+      more.put("same_as_in_guest", hostHash.equals(guestHash));
     }
   }
 
