@@ -41,7 +41,8 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
   private final DeviceLifecycle lifecycle = new DeviceLifecycle();
   private final FrameChannel channel;
   private final Thread thread;
-  private volatile boolean described;
+  private final Object emitLock = new Object();
+  private boolean described;
   private volatile boolean ending;
 
   DeviceControl(
@@ -82,8 +83,10 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
         warnings.accept("device channel closed: " + e.getMessage());
       }
     }
-    described = false;
-    responder.close();
+    synchronized (emitLock) {
+      described = false;
+      responder.close();
+    }
     endActivation();
   }
 
@@ -108,9 +111,16 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
       }
       throw e;
     }
-    DeviceReply reply = carryOut(request);
-    lifecycle.done(request);
-    return reply;
+    try {
+      DeviceReply reply = carryOut(request);
+      lifecycle.done(request);
+      return reply;
+    } catch (QueueThreadStuckException e) {
+      // The step may still happen one day, so nobody knows what state this device is in.
+      warnings.accept("device channel closed: " + e.getMessage());
+      channel.shutdown();
+      throw e;
+    }
   }
 
   private DeviceReply carryOut(DeviceRequest request) throws IOException {
@@ -144,7 +154,9 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
 
   private DeviceReply describe() throws IOException {
     DeviceReply.Info info = queueThread.call(engine::describe, STEP_TIMEOUT);
-    described = true;
+    synchronized (emitLock) {
+      described = true;
+    }
     return info;
   }
 
@@ -179,14 +191,16 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
 
   /** Tells vmm-main, once it knows the device at all; safe from any thread. */
   void emit(DeviceEvent event) {
-    if (!described) {
-      return;
-    }
-    try {
-      responder.emit(event);
-    } catch (IOException e) {
-      // Whoever does not take its events loses the device.
-      channel.shutdown();
+    synchronized (emitLock) {
+      if (!described) {
+        return;
+      }
+      try {
+        responder.emit(event);
+      } catch (IOException e) {
+        // Whoever does not take its events loses the device.
+        channel.shutdown();
+      }
     }
   }
 

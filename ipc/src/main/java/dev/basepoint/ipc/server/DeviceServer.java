@@ -56,6 +56,8 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
   private final DeviceRole<C> role;
   private final ServerOptions options;
   private final Responder<SupervisionRequest, SupervisionReply, SupervisionEvent> supervision;
+  private final Object warnLock = new Object();
+  private boolean ended;
   private boolean greeted;
   private boolean stopping;
   private ServedDevice served;
@@ -123,7 +125,10 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
       System.err.println(role.name() + ": " + e.getMessage());
       return EXIT_PROTOCOL;
     } finally {
-      supervision.close();
+      synchronized (warnLock) {
+        ended = true;
+        supervision.close();
+      }
     }
   }
 
@@ -212,10 +217,15 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
   }
 
   private void warn(String text) {
-    try {
-      supervision.emit(new SupervisionEvent.Warning(text));
-    } catch (IOException e) {
-      // Without the launcher there is nobody to warn, and the main thread is about to see that.
+    synchronized (warnLock) {
+      if (ended) {
+        return;
+      }
+      try {
+        supervision.emit(new SupervisionEvent.Warning(text));
+      } catch (IOException e) {
+        // Without the launcher there is nobody to warn, and the main thread is about to see that.
+      }
     }
   }
 

@@ -436,6 +436,23 @@ class DeviceServerTest {
   }
 
   @Test
+  void aDeviceThatHangsCostsItsChannelWhileTheLauncherIsServed() throws Exception {
+    client.start(1 << 20, 64);
+    assertThrows(
+        ChannelClosedException.class,
+        () -> client.call(new DeviceRequest.WriteConfig(0, new byte[] {EchoDevice.HANG})));
+    SupervisionEvent.Warning warning =
+        assertInstanceOf(
+            SupervisionEvent.Warning.class, server.events().poll(60, TimeUnit.SECONDS));
+    assertTrue(warning.text().contains("did not answer within"), warning.text());
+    server.call(new SupervisionRequest.Ping());
+    server.counters();
+    EchoDevice.HANGING.release();
+    server.call(new SupervisionRequest.Stop());
+    assertEquals(DeviceServer.EXIT_OK, server.awaitStatus());
+  }
+
+  @Test
   void anIncompatibleDriverIsToldSo() throws Exception {
     assertEquals(Code.INVALID, code(() -> client.call(new DeviceRequest.Hello(2, 0))));
     client.call(new DeviceRequest.Hello(DeviceProtocol.VERSION, 0));

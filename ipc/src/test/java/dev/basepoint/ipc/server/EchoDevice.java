@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.Semaphore;
 
 /** A device that answers with what it was asked, for tests of the frame. */
 final class EchoDevice implements VirtioDevice {
@@ -22,6 +23,11 @@ final class EchoDevice implements VirtioDevice {
 
   /** A request that starts with this byte releases the held ones. */
   static final byte RELEASE = 'R';
+
+  /** A configuration write that starts with this byte hangs until {@link #HANGING} lets it go. */
+  static final byte HANG = 'H';
+
+  static final Semaphore HANGING = new Semaphore(0);
 
   private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
 
@@ -133,6 +139,9 @@ final class EchoDevice implements VirtioDevice {
 
   @Override
   public void writeConfig(int offset, byte[] data) {
+    if (data[0] == HANG) {
+      HANGING.acquireUninterruptibly();
+    }
     System.arraycopy(data, 0, config, offset, data.length);
   }
 
