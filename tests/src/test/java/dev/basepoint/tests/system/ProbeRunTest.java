@@ -165,7 +165,7 @@ class ProbeRunTest {
         version: 1
         name: crash
         memory: 64MiB
-        cmdline: probe=blk blk.ops=verify
+        cmdline: probe=blk blk.ops=in,verify
         console: none
         devices:
           - type: blk

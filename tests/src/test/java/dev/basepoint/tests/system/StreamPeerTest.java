@@ -76,7 +76,7 @@ class StreamPeerTest {
       Path manifest =
           manifest(
               "probe=net net.echo=50 net.ping=50 net.size=1000",
-              "{type: stream, socket: " + socket + "}");
+              "{type: stream, connect: " + socket + "}");
       try (Launcher run = Launcher.run("run", manifest.toString(), "--json")) {
         assertEquals(0, run.awaitExit(), run::output);
         JsonNode net = run.json().get("guest").get("net0");
@@ -90,11 +90,13 @@ class StreamPeerTest {
   }
 
   private static void awaitText(Process process, String text) throws Exception {
+    StringBuilder output = new StringBuilder();
     String line = process.inputReader().readLine();
     while (line != null && !line.contains(text)) {
+      output.append(line).append('\n');
       line = process.inputReader().readLine();
     }
-    assertTrue(line != null, "the peer ended before it said " + text);
+    assertTrue(line != null, "the peer ended before it said " + text + ": " + output);
   }
 
   @Test
@@ -107,11 +109,12 @@ class StreamPeerTest {
     Path socket = Path.of("/tmp/" + namespace + ".sock");
     Command.check("ip", "netns", "add", namespace);
     try {
-      // passt wants an interface with a route; a dummy one leads nowhere.
+      // passt wants an interface with a route; this one leads nowhere.
       inNamespace(namespace, "ip", "link", "set", "lo", "up");
-      inNamespace(namespace, "ip", "link", "add", "dummy0", "type", "dummy");
-      inNamespace(namespace, "ip", "addr", "add", "10.0.2.15/24", "dev", "dummy0");
-      inNamespace(namespace, "ip", "link", "set", "dummy0", "up");
+      inNamespace(namespace, "ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1");
+      inNamespace(namespace, "ip", "addr", "add", "10.0.2.15/24", "dev", "up0");
+      inNamespace(namespace, "ip", "link", "set", "up0", "up");
+      inNamespace(namespace, "ip", "link", "set", "up1", "up");
       inNamespace(namespace, "ip", "route", "add", "default", "via", "10.0.2.2");
       Process passt =
           new ProcessBuilder(
@@ -134,7 +137,7 @@ class StreamPeerTest {
         awaitFile(socket, passt);
         Path manifest =
             manifest(
-                "probe=net net.echo=50 net.port=7007", "{type: stream, socket: " + socket + "}");
+                "probe=net net.echo=50 net.port=7007", "{type: stream, connect: " + socket + "}");
         try (Launcher run = Launcher.run("run", manifest.toString(), "--json")) {
           assertEquals(0, run.awaitExit(), run::output);
           assertEquals(50, run.json().get("guest").get("net0").get("answered").asInt());

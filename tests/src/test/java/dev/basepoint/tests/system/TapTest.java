@@ -105,8 +105,8 @@ class TapTest {
             backend: {type: tap, device: tap0, netns: no-such-namespace}
         """);
     try (Launcher run = Launcher.run("run", manifest.toString())) {
-      assertTrue(run.awaitExit() != 0);
-      assertTrue(run.output().contains("net0"), run::output);
+      assertEquals(65, run.awaitExit(), run::output);
+      assertTrue(run.output().contains("missing.yaml:6:"), run::output);
       assertTrue(run.output().contains("no-such-namespace"), run::output);
     }
   }
