@@ -16,7 +16,12 @@ public final class Main {
   /** Runs one command and exits with its code. */
   public static void main(String[] args) {
     CliContext context =
-        new CliContext(Terminal.system(), Main::runner, HostFacts::read, commandStart());
+        new CliContext(
+            Terminal.system(),
+            Main::runner,
+            HostFacts::read,
+            commandStart(),
+            Long.getLong("vmm.handover.epochMicros", 0));
     if (Boolean.getBoolean("vmm.trainStartup")) {
       StartupTraining.run(context);
       return;

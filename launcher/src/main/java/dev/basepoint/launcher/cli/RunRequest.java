@@ -8,8 +8,12 @@ import dev.basepoint.launcher.manifest.VmManifest;
  * @param vm the checked manifest
  * @param commandStartEpochMicros when the user's command began, CLOCK_REALTIME; timings count from
  *     it
+ * @param showsReports whether the console shows the probe guest's machine-readable lines too
  * @param guestOutputToStdout a stdio console writes to standard output, else to standard error
  *     because standard output carries the JSON object
  */
 public record RunRequest(
-    VmManifest vm, long commandStartEpochMicros, boolean guestOutputToStdout) {}
+    VmManifest vm,
+    long commandStartEpochMicros,
+    boolean showsReports,
+    boolean guestOutputToStdout) {}

@@ -29,7 +29,7 @@ public final class StartupTraining {
     Cli cli =
         new Cli(
             new CliContext(
-                silent, context.runner(), context.host(), context.commandStartEpochMicros()));
+                silent, context.runner(), context.host(), context.commandStartEpochMicros(), 0));
     for (List<String> command : COMMANDS) {
       cli.execute(command.toArray(String[]::new));
     }

@@ -5,24 +5,30 @@ import dev.basepoint.launcher.output.Json;
 import dev.basepoint.launcher.output.Progress;
 import dev.basepoint.launcher.output.Style;
 import dev.basepoint.launcher.output.Terminal;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Runs a VM for the commands run and demo, and shows what there is to show. */
 final class VmRun {
   private final CliContext context;
   private final boolean json;
 
+  /**
+   * @param json whether to print one JSON object instead of text
+   */
   VmRun(CliContext context, boolean json) {
     this.context = context;
     this.json = json;
   }
 
-  ExitCode run(LoadedManifest manifest) throws CommandException {
+  ExitCode run(LoadedManifest manifest, boolean showsReports) throws CommandException {
     Terminal terminal = context.terminal();
     manifest.warnings().forEach(warning -> ManifestProblems.print(warning, terminal));
     RunResult result;
     try (Progress progress = new Progress(terminal)) {
-      RunRequest request = new RunRequest(manifest.vm(), context.commandStartEpochMicros(), !json);
-      result = context.runner().get().run(request, new Observer(terminal, progress));
+      RunRequest request =
+          new RunRequest(manifest.vm(), context.commandStartEpochMicros(), showsReports, !json);
+      result = withHandover(context.runner().get().run(request, new Observer(terminal, progress)));
     }
     if (json) {
       terminal.out().println(Json.write(result.toJson()));
@@ -30,6 +36,23 @@ final class VmRun {
       new RunReport(terminal).print(result);
     }
     return result.outcome().exitCode();
+  }
+
+  /** The start script's part of the time line. */
+  private RunResult withHandover(RunResult result) {
+    if (context.handoverEpochMicros() == 0) {
+      return result;
+    }
+    double millis = (context.handoverEpochMicros() - context.commandStartEpochMicros()) / 1000.0;
+    List<RunResult.Timing> timings = new ArrayList<>(result.timings());
+    timings.addFirst(new RunResult.Timing("script.done", millis));
+    return new RunResult(
+        result.outcome(),
+        result.detail(),
+        result.guest(),
+        result.devices(),
+        result.processes(),
+        timings);
   }
 
   private record Observer(Terminal terminal, Progress progress) implements RunObserver {

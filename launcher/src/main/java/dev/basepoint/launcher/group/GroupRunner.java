@@ -8,6 +8,7 @@ import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.launcher.cli.CommandException;
 import dev.basepoint.launcher.cli.ExitCode;
 import dev.basepoint.launcher.cli.Outcome;
+import dev.basepoint.launcher.cli.ReportFilter;
 import dev.basepoint.launcher.cli.RunObserver;
 import dev.basepoint.launcher.cli.RunRequest;
 import dev.basepoint.launcher.cli.RunResult;
@@ -127,8 +128,11 @@ public final class GroupRunner implements VmRunner {
 
   private static OutputStream consoleTarget(RunRequest request) throws IOException {
     return switch (request.vm().console()) {
-      case ConsoleTarget.Stdio _ ->
-          unclosed(request.guestOutputToStdout() ? FileDescriptor.out : FileDescriptor.err);
+      case ConsoleTarget.Stdio _ -> {
+        OutputStream standard =
+            unclosed(request.guestOutputToStdout() ? FileDescriptor.out : FileDescriptor.err);
+        yield request.showsReports() ? standard : new ReportFilter(standard);
+      }
       case ConsoleTarget.LogFile file ->
           Files.newOutputStream(file.path(), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
       case ConsoleTarget.None _ -> OutputStream.nullOutputStream();

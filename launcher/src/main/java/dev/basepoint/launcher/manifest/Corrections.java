@@ -23,7 +23,7 @@ final class Corrections {
   }
 
   static String forChoice(List<String> words, Value value) {
-    if (value instanceof Value.Whole whole) {
+    if (value instanceof Value.Whole whole && words.stream().allMatch(w -> w.matches("[0-9]+"))) {
       return "nearest valid value: " + nearestNumber(words, whole.number());
     }
     return value instanceof Value.Text text
