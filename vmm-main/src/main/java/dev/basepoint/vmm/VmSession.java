@@ -6,6 +6,7 @@ import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest.ConfigureVm;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.vmm.boot.PvhLoader;
+import dev.basepoint.vmm.boot.acpi.AcpiDevice;
 import dev.basepoint.vmm.kvm.KvmSystem;
 import dev.basepoint.vmm.machine.GuestLayout;
 import dev.basepoint.vmm.machine.GuestRam;
@@ -15,8 +16,10 @@ import dev.basepoint.vmm.machine.VmListener;
 import dev.basepoint.vmm.serial.ConsoleInput;
 import dev.basepoint.vmm.serial.ConsoleOutput;
 import dev.basepoint.vmm.serial.Uart16550;
+import dev.basepoint.vmm.virtio.MmioSlot;
 import dev.basepoint.vmm.virtio.VirtioDevices;
 import dev.basepoint.vmm.virtio.channel.Deadlines;
+import dev.basepoint.vmm.virtio.mmio.MmioRegister;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -114,10 +117,15 @@ final class VmSession implements AutoCloseable {
     String commandLine =
         String.join(" ", config.commandLine(), devices.kernelParameters(), "cpus=" + config.vcpus())
             .strip();
+    List<AcpiDevice> acpi = new ArrayList<>();
+    for (MmioSlot slot : devices.slots()) {
+      acpi.add(new AcpiDevice(slot.baseGpa(), MmioRegister.RANGE_BYTES, slot.gsi()));
+    }
     try (Fd kernel = config.kernel();
         Fd initrd = config.initrd()) {
       PvhLoader.Entry entry =
-          new PvhLoader(vm.ram().regions(), vm.memory()).load(kernel, initrd, commandLine);
+          new PvhLoader(vm.ram().regions(), vm.memory())
+              .load(kernel, initrd, commandLine, new PvhLoader.Hardware(config.vcpus(), acpi));
       vm.setBootState(entry.entryGpa(), entry.startInfoGpa());
     }
   }

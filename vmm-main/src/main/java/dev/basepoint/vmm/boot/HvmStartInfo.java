@@ -59,7 +59,7 @@ final class HvmStartInfo {
   /**
    * Writes everything.
    *
-   * @param rsdpGpa the ACPI root pointer, 0 for none
+   * @param rsdpGpa the ACPI root pointer
    * @param initrdBytes 0 for none
    */
   static void write(

@@ -3,6 +3,8 @@ package dev.basepoint.vmm.boot;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.memory.GuestMemory;
 import dev.basepoint.ipc.memory.MemoryRegion;
+import dev.basepoint.vmm.boot.acpi.AcpiDevice;
+import dev.basepoint.vmm.boot.acpi.AcpiTables;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +24,13 @@ public final class PvhLoader {
    */
   public record Entry(long entryGpa, long startInfoGpa) {}
 
+  /** The part of the machine that a guest cannot find out by itself. */
+  public record Hardware(int vcpus, List<AcpiDevice> devices) {
+    public Hardware {
+      devices = List.copyOf(devices);
+    }
+  }
+
   private final List<MemoryRegion> ram;
   private final GuestMemory memory;
   private final ReservedRanges reserved = new ReservedRanges();
@@ -38,9 +47,11 @@ public final class PvhLoader {
    * Loads everything.
    *
    * @param initrd or null
+   * @param hardware what the ACPI tables describe
    * @throws BootException if something is malformed or does not fit
    */
-  public Entry load(Fd kernel, Fd initrd, String commandLine) throws IOException {
+  public Entry load(Fd kernel, Fd initrd, String commandLine, Hardware hardware)
+      throws IOException {
     reserveBootArea();
     writeCommandLine(commandLine);
     long entryGpa = ElfKernel.load(new BootFile(kernel, "kernel"), memory, reserved);
@@ -51,7 +62,8 @@ public final class PvhLoader {
       initrdBytes = file.sizeBytes();
       initrdGpa = placeInitrd(file);
     }
-    HvmStartInfo.write(memory, ram, 0, initrdGpa, initrdBytes);
+    writeAcpiTables(hardware);
+    HvmStartInfo.write(memory, ram, BootLayout.ACPI_GPA, initrdGpa, initrdBytes);
     return new Entry(entryGpa, BootLayout.START_INFO_GPA);
   }
 
@@ -79,6 +91,14 @@ public final class PvhLoader {
               .formatted(text.length - 1, BootLayout.COMMAND_LINE_BYTES_MAX - 1));
     }
     memory.copyTo(BootLayout.COMMAND_LINE_GPA, MemorySegment.ofArray(text), 0, text.length);
+  }
+
+  private void writeAcpiTables(Hardware hardware) throws BootException {
+    byte[] tables = AcpiTables.build(BootLayout.ACPI_GPA, hardware.vcpus(), hardware.devices());
+    if (tables.length > BootLayout.MEBIBYTE_GPA - BootLayout.ACPI_GPA) {
+      throw new BootException(hardware.devices().size() + " devices do not fit the ACPI tables");
+    }
+    memory.copyTo(BootLayout.ACPI_GPA, MemorySegment.ofArray(tables), 0, tables.length);
   }
 
   /** As high as possible below 4 GiB, out of the way of a kernel that unpacks itself upwards. */

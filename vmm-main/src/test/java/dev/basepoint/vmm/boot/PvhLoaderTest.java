@@ -9,6 +9,7 @@ import dev.basepoint.ipc.memory.GuestMemory;
 import dev.basepoint.ipc.memory.MemoryRegion;
 import dev.basepoint.vmm.Assembler;
 import dev.basepoint.vmm.TestKernel;
+import dev.basepoint.vmm.boot.acpi.AcpiDevice;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,6 +23,9 @@ final class PvhLoaderTest {
   private static final long RAM_BYTES = 4 << 20;
   private static final byte[] CODE = {1, 2, 3, 4, 5, 6, 7, 8};
 
+  private static final PvhLoader.Hardware HARDWARE =
+      new PvhLoader.Hardware(1, List.of(new AcpiDevice(0xd0000000L, 0x1000, 5)));
+
   private final MemorySegment memorySegment = Arena.ofAuto().allocate(RAM_BYTES, 4096);
   private final List<MemoryRegion> ram = List.of(new MemoryRegion(0, RAM_BYTES, memorySegment));
   private final GuestMemory memory = new GuestMemory(ram);
@@ -30,7 +34,7 @@ final class PvhLoaderTest {
     memorySegment.fill((byte) 0);
     try (kernel;
         initrd) {
-      return new PvhLoader(ram, memory).load(kernel, initrd, commandLine);
+      return new PvhLoader(ram, memory).load(kernel, initrd, commandLine, HARDWARE);
     }
   }
 
@@ -51,6 +55,7 @@ final class PvhLoaderTest {
     assertEquals(0x336ec578, (int) memory.readU32(info));
     assertEquals(1, memory.readU32(info + 4));
     assertEquals(0, memory.readU32(info + 12), "no module");
+    assertEquals(0x20445352, memory.readU32(memory.readU32(info + 32)), "ACPI: 'RSD '");
     long commandLine = memory.readU32(info + 24);
     assertEquals('a', memory.readU8(commandLine));
     assertEquals('c', memory.readU8(commandLine + 4));
