@@ -29,21 +29,24 @@ class DataFilesTest {
     }
     source.append("int main(void) {\n");
     for (Constants.Constant constant : constants) {
+      // A header older than the table may know less.
       source.append(
-          "printf(\"%s %%lld\\n\", (long long) %s);\n".formatted(constant.name(), constant.name()));
+          "#ifdef %1$s\nprintf(\"%1$s %%lld\\n\", (long long) %1$s);\n#endif\n"
+              .formatted(constant.name()));
     }
     source.append("return 0; }\n");
     Path file = Files.writeString(folder.resolve("constants.c"), source);
     Path binary = folder.resolve("constants");
     run(CC.toString(), "-w", "-o", binary.toString(), file.toString());
     List<String> printed = run(binary.toString());
-    assertEquals(constants.size(), printed.size());
-    for (int i = 0; i < constants.size(); i++) {
-      Constants.Constant constant = constants.get(i);
-      String[] words = printed.get(i).split(" ", -1);
+    assertTrue(printed.size() > constants.size() * 9 / 10, () -> "only " + printed);
+    for (String line : printed) {
+      String[] words = line.split(" ", -1);
       // An ioctl number above 2^31 is an int for some headers and unsigned for others.
-      assertEquals(constant.name(), words[0]);
-      assertEquals((int) constant.value(), (int) Long.parseLong(words[1]), constant.name());
+      assertEquals(
+          (int) Long.parseLong(words[1]),
+          Constants.shipped().value(words[0]).orElseThrow().intValue(),
+          words[0]);
     }
   }
 
