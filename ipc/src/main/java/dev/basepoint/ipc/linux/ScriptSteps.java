@@ -66,14 +66,6 @@ public final class ScriptSteps {
         .call("write " + path, Syscalls.SYS_WRITE, -1, address(text), text.length());
   }
 
-  /** Moves the process into a control group, by its open {@code cgroup.procs}. */
-  public ScriptSteps joinControlGroup(Fd procs) {
-    script
-        .needs("control group")
-        .call("join control group", Syscalls.SYS_WRITE, procs.number(), address("0"), 1);
-    return this;
-  }
-
   /** Names the host inside a UTS namespace of the process's own. */
   public ScriptSteps hostName(String name) {
     int length = name.getBytes(StandardCharsets.UTF_8).length;

@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * System calls that a new process makes, in order, before it executes its program. The first that
- * fails ends it, and {@link #spawn} says which.
+ * fails ends it, and {@link #spawn} says which. Belongs to the thread that made it.
  *
  * <pre>
  *   entry   0        8      ...  48       56       64         72 bytes
@@ -30,7 +30,7 @@ public final class SyscallScript implements AutoCloseable {
   private static final long CLONE_CLEAR_SIGHAND = 0x1_0000_0000L;
   private static final int CLONE_ARGS_BYTES = 64;
 
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena = Arena.ofConfined();
   private final MemorySegment entries = arena.allocate(ENTRIES_MAX * ENTRY_BYTES, 8);
   private final List<Step> steps = new ArrayList<>();
   private String primitive = "process";

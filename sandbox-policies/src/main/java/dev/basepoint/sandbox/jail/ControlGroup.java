@@ -1,7 +1,5 @@
 package dev.basepoint.sandbox.jail;
 
-import dev.basepoint.ipc.linux.Fd;
-import dev.basepoint.ipc.linux.OpenFile;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -142,13 +140,27 @@ final class ControlGroup implements AutoCloseable {
     }
   }
 
-  /** Opens each directory's {@code cgroup.procs} for a process to write itself into. */
-  List<Fd> openProcs() throws IOException {
-    List<Fd> procs = new ArrayList<>();
-    for (Path folder : folders) {
-      procs.add(OpenFile.open(folder.resolve("cgroup.procs").toString(), OpenFile.O_WRONLY));
+  /** Makes a group for process {@code pid} and moves it there. */
+  static ControlGroup createWith(
+      Hierarchy hierarchy, String name, Map<String, Long> limits, int pid) throws IOException {
+    ControlGroup group = create(hierarchy, name, limits);
+    try {
+      group.add(pid);
+      return group;
+    } catch (IOException e) {
+      group.close();
+      throw e;
     }
-    return procs;
+  }
+
+  /**
+   * Moves a process into the group. Takes tens of milliseconds, in which the kernel waits until all
+   * CPUs have passed through it.
+   */
+  void add(int pid) throws IOException {
+    for (Path folder : folders) {
+      Files.writeString(folder.resolve("cgroup.procs"), Integer.toString(pid));
+    }
   }
 
   /** Removes the group, which must have no process any more. */

@@ -93,7 +93,7 @@ public record HostIsolation(List<Facility> facilities) {
           flags |= NamespaceFlags.CLONE_NEWUTS;
           steps.hostName("probe");
         }
-        case CGROUP -> steps.unshare(NamespaceFlags.CLONE_NEWCGROUP);
+        case CGROUP -> flags |= NamespaceFlags.CLONE_NEWCGROUP;
       }
       steps.exit();
       try (ChildProcess probe = script.spawn(flags)) {

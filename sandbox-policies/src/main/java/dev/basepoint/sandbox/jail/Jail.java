@@ -21,6 +21,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -160,20 +161,16 @@ public final class Jail implements AutoCloseable {
     }
     List<String> notices = new ArrayList<>();
     omitted.forEach(facility -> notices.add("without " + facility));
+    String problem = cgroups.problem();
+    if (!problem.isEmpty()) {
+      notices.add("without control group (" + problem + "): resource limits alone bound it");
+    }
+    Map<String, Long> groupLimits = cgroupLimits(policy, given);
     UidPool.Lease uid = null;
-    ControlGroup group = null;
-    boolean started = false;
-    List<Fd> procs = new ArrayList<>();
+    ChildProcess process = null;
     try (SyscallScript script = new SyscallScript()) {
       uid = uids == null ? null : uids.take(policy.uids());
-      String problem = cgroups.problem();
-      if (problem.isEmpty()) {
-        group = ControlGroup.create(cgroups, groupName(name), cgroupLimits(policy, given));
-        procs = group.openProcs();
-      } else {
-        notices.add("without control group (" + problem + "): resource limits alone bound it");
-      }
-      compose(script, namespaces, uid, procs, !omitted.contains(HostIsolation.LANDLOCK));
+      compose(script, namespaces, uid, !omitted.contains(HostIsolation.LANDLOCK));
       ScriptSteps steps = new ScriptSteps(script);
       steps.keepOnly(fds);
       limits(steps, policy, given);
@@ -181,38 +178,32 @@ public final class Jail implements AutoCloseable {
       variables.addAll(JvmFlags.ENVIRONMENT);
       variables.add("LD_LIBRARY_PATH=" + files.libraryPath());
       steps.execute(argv, variables);
-      ChildProcess process = script.spawn(cloneFlags(namespaces));
-      started = true;
-      int pidInside = namespaces.contains(Namespace.PID) ? 1 : process.pid();
-      return new JailedProcess(
-          process, pidInside, uid == null ? privilege.uid() : uid.uid(), notices, uid, group);
+      process = script.spawn(cloneFlags(namespaces));
     } finally {
-      procs.forEach(Fd::close);
-      if (!started) {
-        if (uid != null) {
-          uid.close();
-        }
-        if (group != null) {
-          group.close();
-        }
+      if (process == null && uid != null) {
+        uid.close();
       }
     }
+    int pid = process.pid();
+    // Making and joining a group takes longer than all the rest, so the process starts meanwhile.
+    FutureTask<ControlGroup> joining =
+        new FutureTask<>(
+            () ->
+                problem.isEmpty()
+                    ? ControlGroup.createWith(cgroups, groupName(name), groupLimits, pid)
+                    : null);
+    Thread.ofPlatform().name("control-group").daemon().start(joining);
+    int pidInside = namespaces.contains(Namespace.PID) ? 1 : pid;
+    int owner = uid == null ? privilege.uid() : uid.uid();
+    return new JailedProcess(process, pidInside, owner, notices, uid, joining);
   }
 
   private void compose(
-      SyscallScript script,
-      Set<Namespace> namespaces,
-      UidPool.Lease uid,
-      List<Fd> procs,
-      boolean restrictFiles) {
+      SyscallScript script, Set<Namespace> namespaces, UidPool.Lease uid, boolean restrictFiles) {
     ScriptSteps steps = new ScriptSteps(script);
     boolean ownUsers = namespaces.contains(Namespace.USER);
     if (ownUsers && !privilege.full()) {
       steps.mapOwnIds(privilege.uid(), privilege.gid());
-    }
-    procs.forEach(steps::joinControlGroup);
-    if (namespaces.contains(Namespace.CGROUP)) {
-      steps.unshare(NamespaceFlags.CLONE_NEWCGROUP);
     }
     if (namespaces.contains(Namespace.UTS)) {
       steps.hostName(HOST_NAME);
@@ -249,8 +240,7 @@ public final class Jail implements AutoCloseable {
             case NET -> NamespaceFlags.CLONE_NEWNET;
             case IPC -> NamespaceFlags.CLONE_NEWIPC;
             case UTS -> NamespaceFlags.CLONE_NEWUTS;
-            // After the process has joined its group, which is then the namespace's root.
-            case CGROUP -> 0;
+            case CGROUP -> NamespaceFlags.CLONE_NEWCGROUP;
           };
     }
     return flags;

@@ -5,7 +5,10 @@ import dev.basepoint.sandbox.bpf.OnViolation;
 import dev.basepoint.sandbox.bpf.SeccompCompiler;
 import dev.basepoint.sandbox.policy.Policy;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 
 /** A process in its jail, with what the launcher holds for it until it has ended. */
 public final class JailedProcess implements AutoCloseable {
@@ -14,7 +17,7 @@ public final class JailedProcess implements AutoCloseable {
   private final int uid;
   private final List<String> notices;
   private final UidPool.Lease lease;
-  private final ControlGroup group;
+  private final Future<ControlGroup> joining;
 
   JailedProcess(
       ChildProcess process,
@@ -22,13 +25,34 @@ public final class JailedProcess implements AutoCloseable {
       int uid,
       List<String> notices,
       UidPool.Lease lease,
-      ControlGroup group) {
+      Future<ControlGroup> joining) {
     this.process = process;
     this.pidInside = pidInside;
     this.uid = uid;
     this.notices = List.copyOf(notices);
     this.lease = lease;
-    this.group = group;
+    this.joining = joining;
+  }
+
+  /**
+   * Waits until the process is in its control group, which happens while it starts. To be called
+   * before it is given anything that comes from a guest or a peer.
+   *
+   * @throws IOException if it could not be moved there, for example because it has ended
+   */
+  public void awaitControlGroup() throws IOException {
+    group();
+  }
+
+  private ControlGroup group() throws IOException {
+    try {
+      return joining.get();
+    } catch (ExecutionException e) {
+      throw new JailException(HostIsolation.CONTROL_GROUP, "control group: " + e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("waiting for the control group");
+    }
   }
 
   /** The process itself. */
@@ -61,9 +85,12 @@ public final class JailedProcess implements AutoCloseable {
   public void close() throws IOException {
     process.close();
     try {
+      ControlGroup group = group();
       if (group != null) {
         group.close();
       }
+    } catch (JailException neverMade) {
+      // Reported by awaitControlGroup; there is nothing to remove.
     } finally {
       if (lease != null) {
         lease.close();

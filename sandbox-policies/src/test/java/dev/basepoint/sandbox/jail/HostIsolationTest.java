@@ -55,7 +55,11 @@ class HostIsolationTest {
     try (ControlGroup group =
         ControlGroup.create(hierarchy, name, Map.of("pids.max", 7L, "memory.max", 64L << 20))) {
       assertEquals("7", Files.readString(pids.resolve("pids.max")).strip());
-      group.openProcs().forEach(dev.basepoint.ipc.linux.Fd::close);
+      Process sleeper = new ProcessBuilder("sleep", "60").start();
+      group.add((int) sleeper.pid());
+      assertEquals(
+          Long.toString(sleeper.pid()), Files.readString(pids.resolve("cgroup.procs")).strip());
+      sleeper.destroyForcibly().waitFor();
     }
     assertFalse(Files.exists(pids));
   }
