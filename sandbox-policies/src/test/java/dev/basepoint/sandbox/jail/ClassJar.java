@@ -2,6 +2,8 @@ package dev.basepoint.sandbox.jail;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -21,14 +23,14 @@ final class ClassJar {
     try (OutputStream out = Files.newOutputStream(jar);
         JarOutputStream entries = new JarOutputStream(out)) {
       for (String element : System.getProperty("java.class.path").split(":", -1)) {
-        Path root = Path.of(element);
         if (element.contains("/sandbox-policies/target") || element.contains("/ipc/target")) {
-          for (Path file : files(root)) {
-            String name = root.relativize(file).toString();
-            if (names.add(name)) {
-              entries.putNextEntry(new JarEntry(name));
-              Files.copy(file, entries);
-              entries.closeEntry();
+          Path path = Path.of(element);
+          // Reactor modules are directories before the package phase and jars after it.
+          if (Files.isDirectory(path)) {
+            addAll(entries, names, path);
+          } else {
+            try (FileSystem other = FileSystems.newFileSystem(path)) {
+              addAll(entries, names, other.getPath("/"));
             }
           }
         }
@@ -37,10 +39,19 @@ final class ClassJar {
     return jar;
   }
 
-  private static List<Path> files(Path root) throws IOException {
-    if (!Files.isDirectory(root)) {
-      throw new IOException(root + " is no class directory; run the build up to 'test', not later");
+  private static void addAll(JarOutputStream entries, Set<String> names, Path root)
+      throws IOException {
+    for (Path file : files(root)) {
+      String name = root.relativize(file).toString();
+      if (names.add(name)) {
+        entries.putNextEntry(new JarEntry(name));
+        Files.copy(file, entries);
+        entries.closeEntry();
+      }
     }
+  }
+
+  private static List<Path> files(Path root) throws IOException {
     try (Stream<Path> files = Files.walk(root)) {
       return files.filter(Files::isRegularFile).sorted().toList();
     }
