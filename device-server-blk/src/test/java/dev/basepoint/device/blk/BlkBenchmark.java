@@ -1,0 +1,163 @@
+package dev.basepoint.device.blk;
+
+import com.sun.management.ThreadMXBean;
+import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.ipc.linux.OpenFile;
+import dev.basepoint.ipc.server.TestDeviceClient;
+import dev.basepoint.ipc.server.TestServer;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Throughput of the disk alone: the device's threads and a driver in one process, over a window and
+ * eventfds as in production, with the cases of the neutral generator.
+ *
+ * <pre>
+ *   java --enable-native-access=ALL-UNNAMED -cp ... \
+ *       dev.basepoint.device.blk.BlkBenchmark [--quick] [tmpfs] ["ext4 buffered"] ["ext4 direct"]
+ * </pre>
+ *
+ * Prints medians. Figures of a busy or shared machine compare only with others of the same run.
+ */
+public final class BlkBenchmark {
+  private static final long IMAGE_BYTES = 256L << 20;
+  private static final int QUEUE_SIZE = 128;
+  private static final List<String> IMAGES = List.of("tmpfs", "ext4 buffered", "ext4 direct");
+
+  private enum Op {
+    RANDREAD,
+    RANDWRITE,
+    SEQREAD
+  }
+
+  private record Case(Op op, int blockBytes, int depth) {}
+
+  private static final List<Case> CASES =
+      List.of(
+          new Case(Op.RANDREAD, 4096, 1),
+          new Case(Op.RANDREAD, 4096, 8),
+          new Case(Op.RANDREAD, 4096, 32),
+          new Case(Op.RANDWRITE, 4096, 1),
+          new Case(Op.RANDWRITE, 4096, 8),
+          new Case(Op.RANDWRITE, 4096, 32),
+          new Case(Op.SEQREAD, 128 << 10, 8));
+
+  private final int runs;
+  private final long runNanos;
+  private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  private BlkBenchmark(boolean quick) {
+    runs = quick ? 3 : 5;
+    runNanos = quick ? 300_000_000L : 1_000_000_000L;
+  }
+
+  /** Runs all cases on tmpfs and on the disk of /var/tmp, buffered and direct. */
+  public static void main(String[] args) throws Exception {
+    BlkBenchmark benchmark = new BlkBenchmark(List.of(args).contains("--quick"));
+    System.out.printf(
+        "%-16s %-22s %10s %10s %12s %14s%n",
+        "image", "case", "kIOPS", "GB/s", "p99 us", "alloc B/req");
+    List<String> chosen = Arrays.stream(args).filter(arg -> !arg.startsWith("--")).toList();
+    for (String image : chosen.isEmpty() ? IMAGES : chosen) {
+      benchmark.runOn(image);
+    }
+  }
+
+  private void runOn(String name) throws Exception {
+    Path directory = Path.of(name.equals("tmpfs") ? "/dev/shm" : "/var/tmp");
+    boolean direct = name.endsWith("direct");
+    Path file = Files.createTempFile(directory, "blk-benchmark", ".img");
+    try {
+      fill(file);
+      int flags = OpenFile.O_RDWR | (direct ? OpenFile.O_DIRECT : 0);
+      try (Fd image = OpenFile.open(file.toString(), flags);
+          TestServer server = TestServer.inProcess(Main.ROLE)) {
+        server.hello();
+        TestDeviceClient client =
+            server.configure(
+                channel ->
+                    new SupervisionRequest.ConfigureBlk(
+                        "disk0", channel, image, false, direct, "", 1, QUEUE_SIZE, 512, true));
+        client.start(16L << 20, QUEUE_SIZE);
+        Load load = new Load(client, IMAGE_BYTES);
+        for (Case one : CASES) {
+          measure(name, load, one);
+        }
+        client.close();
+      }
+    } finally {
+      Files.delete(file);
+    }
+  }
+
+  private static void fill(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      ByteBuffer block = ByteBuffer.allocate(1 << 20);
+      for (int i = 0; i < block.capacity(); i++) {
+        block.put(i, (byte) (i * 31));
+      }
+      for (long at = 0; at < IMAGE_BYTES; at += block.capacity()) {
+        channel.write(block.rewind(), at);
+      }
+      channel.force(true);
+    }
+  }
+
+  private void measure(String name, Load load, Case one) throws IOException {
+    boolean write = one.op == Op.RANDWRITE;
+    boolean random = one.op != Op.SEQREAD;
+    load.prepare(one.blockBytes, one.depth, write, random);
+    load.run(runNanos);
+    double[] rates = new double[runs];
+    double[] tails = new double[runs];
+    Map<Long, Long> before = allocated();
+    long requests = 0;
+    for (int i = 0; i < runs; i++) {
+      long start = System.nanoTime();
+      long count = load.run(runNanos);
+      rates[i] = count * 1e9 / (System.nanoTime() - start);
+      tails[i] = load.p99Nanos() / 1e3;
+      requests += count;
+    }
+    long bytes = 0;
+    for (Map.Entry<Long, Long> entry : allocated().entrySet()) {
+      bytes += entry.getValue() - before.getOrDefault(entry.getKey(), 0L);
+    }
+    Arrays.sort(rates);
+    Arrays.sort(tails);
+    double rate = rates[runs / 2];
+    System.out.printf(
+        "%-16s %-22s %10.1f %10.2f %12.0f %14.3f%n",
+        name,
+        one.op + " " + (one.blockBytes >> 10) + "K qd" + one.depth,
+        rate / 1e3,
+        rate * one.blockBytes / 1e9,
+        tails[runs / 2],
+        (double) bytes / requests);
+  }
+
+  /** Bytes that each of the device's threads has allocated. */
+  private Map<Long, Long> allocated() {
+    List<Long> ids = new ArrayList<>();
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (thread.getName().equals("queues") || thread.getName().startsWith("blk-io")) {
+        ids.add(thread.threadId());
+      }
+    }
+    Map<Long, Long> bytes = new java.util.HashMap<>();
+    for (long id : ids) {
+      bytes.put(id, threads.getThreadAllocatedBytes(id));
+    }
+    return bytes;
+  }
+}
