@@ -2,7 +2,10 @@ package dev.basepoint.device.blk;
 
 import dev.basepoint.device.blk.image.Image;
 import dev.basepoint.device.blk.image.ImageTraits.Waiting;
+import dev.basepoint.device.blk.image.TransferQueue;
+import dev.basepoint.ipc.linux.Epoll;
 import dev.basepoint.ipc.linux.Errno;
+import dev.basepoint.ipc.loop.EventLoop;
 import dev.basepoint.ipc.server.Activation;
 import dev.basepoint.ipc.server.CompletionMailbox;
 import dev.basepoint.ipc.server.DeviceHost;
@@ -19,7 +22,8 @@ import java.util.List;
  *
  * <pre>
  *   pop -> parse -> page cache or memory: served at once, on the queue thread
- *                -> disk: I/O thread -> mailbox -> queue thread
+ *                -> O_DIRECT: native AIO -> eventfd -> queue thread
+ *                -> disk otherwise: I/O thread -> mailbox -> queue thread
  *                -> FLUSH: merged, I/O thread -> mailbox -> queue thread
  *                -> nonsense: status at once
  * </pre>
@@ -28,7 +32,7 @@ import java.util.List;
  * that could not be read is zeros, and the status is the last of them. A chain without a writable
  * byte is returned with length 0.
  */
-final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver {
+final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver, TransferQueue.Receiver {
   /** Requests served per call before other queues and completions get their turn. */
   private static final int BATCH = 64;
 
@@ -53,6 +57,11 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver {
   private final FlushGroup flushes;
   private final IoPool ioThreads;
   private final CompletionMailbox mailbox;
+
+  /** Null if the image has none. */
+  private final TransferQueue transfers;
+
+  private final EventLoop.Registration transferRegistration;
   private final InlineWrites inlineWrites = new InlineWrites();
   private final WarningLimit warnings = new WarningLimit();
 
@@ -90,6 +99,12 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver {
             IO_THREADS_MAX,
             requests.capacity(),
             request -> mailbox.post(request.token, work.run(request)));
+    transfers = image.openTransferQueue(requests.capacity()).orElse(null);
+    if (transfers != null) {
+      transferRegistration = host.loop().watch(transfers.fd(), Epoll.EPOLLIN, _ -> reapTransfers());
+    } else {
+      transferRegistration = null;
+    }
     flushes = new FlushGroup(requests.capacity(), this::handOver, this::finish);
   }
 
@@ -144,6 +159,14 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver {
 
   @Override
   public Progress processQueue(QueuePort queue) {
+    Progress progress = takeBatch(queue);
+    if (transfers != null) {
+      transfers.submit(this);
+    }
+    return progress;
+  }
+
+  private Progress takeBatch(QueuePort queue) {
     long startNanos = System.nanoTime();
     for (int i = 0; i < BATCH; i++) {
       BlkRequest request = requests.take();
@@ -196,10 +219,10 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver {
           case SELDOM -> work.tryRead(request);
           case ALWAYS -> Image.WOULD_WAIT;
         };
-    if (result == Image.WOULD_WAIT) {
-      handOver(request);
-    } else {
+    if (result != Image.WOULD_WAIT) {
       finish(request, result);
+    } else if (!addTransfer(request)) {
+      handOver(request);
     }
   }
 
@@ -212,6 +235,35 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver {
       finish(request, work.run(request));
     } else if (waiting == Waiting.SELDOM && !request.durable && inlineWrites.areFast()) {
       finish(request, inlineWrites.run(work, request));
+    } else if (!addTransfer(request)) {
+      handOver(request);
+    }
+  }
+
+  private boolean addTransfer(BlkRequest request) {
+    return transfers != null
+        && transfers.add(
+            request.operation == BlkRequest.Operation.WRITE,
+            request.durable,
+            request.offset(),
+            request.data,
+            request.token);
+  }
+
+  private void reapTransfers() {
+    transfers.reap(this);
+    onBatchEnd();
+  }
+
+  /** Whatever did not go as it should is an I/O thread's to finish, or to find the reason for. */
+  @Override
+  public void onTransferred(int token, long result) {
+    BlkRequest request = requests.byToken(token);
+    if (result > 0) {
+      request.data.consume(result);
+    }
+    if (request.data.totalBytes() == 0) {
+      finish(request, 0);
     } else {
       handOver(request);
     }
@@ -317,6 +369,10 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver {
   public void close() {
     ioThreads.close();
     mailbox.close();
+    if (transfers != null) {
+      transferRegistration.cancel();
+      transfers.close();
+    }
     image.close();
   }
 }

@@ -49,6 +49,10 @@ public final class Syscalls {
   static final int SYS_STATX = 332;
   static final int SYS_WAITID = 247;
   static final int SYS_FSTATFS = 138;
+  static final int SYS_IO_SETUP = 206;
+  static final int SYS_IO_DESTROY = 207;
+  static final int SYS_IO_GETEVENTS = 208;
+  static final int SYS_IO_SUBMIT = 209;
   static final int SYS_PREADV2 = 327;
   static final int SYS_PWRITEV2 = 328;
   static final int SYS_PIDFD_SEND_SIGNAL = 424;

@@ -134,6 +134,39 @@ class LinuxBindingTest {
   }
 
   @Test
+  void nativeAioCompletesWhatItStartedAndNamesWhatItCannot() throws Exception {
+    try (Fd memfd = MemFd.create("test", 8192);
+        AioContext aio = new AioContext(4);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate(8192, 4096).fill((byte) 5);
+      IovecArray write = new IovecArray(1);
+      write.add(memory, 0, 4096);
+      IovecArray past = new IovecArray(1);
+      past.add(memory, 4096, 4096);
+      aio.prepare(memfd.number(), true, write, 4096, 0, 77);
+      aio.prepare(123_456, false, write, 0, 0, 78);
+      aio.prepare(memfd.number(), false, past, 6144, 0, 79);
+      assertEquals(-Errno.EBADF, aio.submit());
+      assertEquals(78, aio.refused());
+      assertTrue(aio.hasPrepared());
+      assertEquals(0, aio.submit());
+      assertFalse(aio.hasPrepared());
+      int[] results = new int[80];
+      for (int done = 0; done < 2; ) {
+        assertTrue(Poll.await(aio.fd(), Poll.POLLIN, soon()));
+        int count = aio.takeEvents();
+        for (int i = 0; i < count; i++) {
+          results[(int) aio.eventData(i)] = (int) aio.eventResult(i);
+        }
+        done += count;
+      }
+      assertEquals(4096, results[77]);
+      assertEquals(2048, results[79], "a short read at the end");
+      assertEquals(5, memory.get(ValueLayout.JAVA_BYTE, 4096));
+    }
+  }
+
+  @Test
   void fileStatusTellsWhatAFileIs() throws Exception {
     try (Fd memfd = MemFd.create("test", 12288);
         Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY)) {

@@ -1,6 +1,7 @@
 package dev.basepoint.device.blk.image;
 
 import dev.basepoint.ipc.linux.IovecArray;
+import java.util.Optional;
 
 /**
  * The contents of a disk. All methods are safe for several threads at once; none throws for trouble
@@ -47,6 +48,15 @@ public interface Image extends AutoCloseable {
    * @param mayDeallocate whether the storage under it may be given back
    */
   long writeZeroes(long offset, long byteCount, boolean mayDeallocate);
+
+  /**
+   * Opens a way to have many transfers in flight without threads, if the image has one.
+   *
+   * @param depth most transfers in flight
+   */
+  default Optional<TransferQueue> openTransferQueue(int depth) {
+    return Optional.empty();
+  }
 
   @Override
   void close();

@@ -2,12 +2,14 @@ package dev.basepoint.device.blk.image;
 
 import dev.basepoint.device.blk.image.ImageTraits.Waiting;
 import dev.basepoint.ipc.linux.Errno;
+import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.FileStatus;
 import dev.basepoint.ipc.linux.IovecArray;
 import dev.basepoint.ipc.linux.OpenFile;
 import dev.basepoint.ipc.linux.Syscalls;
 import java.io.IOException;
+import java.util.Optional;
 
 /**
  * A regular file or block device whose bytes are the disk's bytes. Never mapped: a truncated file
@@ -236,6 +238,19 @@ public final class RawImage implements Image {
       done += step;
     }
     return 0;
+  }
+
+  @Override
+  public Optional<TransferQueue> openTransferQueue(int depth) {
+    if (direct == null) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(new DirectQueue(fd, direct, depth));
+    } catch (ErrnoException e) {
+      // The host has no room for more native AIO (fs.aio-max-nr); threads serve as well.
+      return Optional.empty();
+    }
   }
 
   @Override
