@@ -13,10 +13,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Throughput of the disk alone: the device's threads and a driver in one process, over a window and
@@ -65,8 +63,8 @@ public final class BlkBenchmark {
   public static void main(String[] args) throws Exception {
     BlkBenchmark benchmark = new BlkBenchmark(List.of(args).contains("--quick"));
     System.out.printf(
-        "%-16s %-22s %10s %10s %12s %14s%n",
-        "image", "case", "kIOPS", "GB/s", "p99 us", "alloc B/req");
+        "%-16s %-22s %10s %10s %12s %12s %14s%n",
+        "image", "case", "kIOPS", "GB/s", "p99 us", "CPU us/req", "alloc B/req");
     List<String> chosen = Arrays.stream(args).filter(arg -> !arg.startsWith("--")).toList();
     for (String image : chosen.isEmpty() ? IMAGES : chosen) {
       benchmark.runOn(image);
@@ -120,7 +118,7 @@ public final class BlkBenchmark {
     load.run(runNanos);
     double[] rates = new double[runs];
     double[] tails = new double[runs];
-    Map<Long, Long> before = allocated();
+    Usage before = usage();
     long requests = 0;
     for (int i = 0; i < runs; i++) {
       long start = System.nanoTime();
@@ -129,35 +127,35 @@ public final class BlkBenchmark {
       tails[i] = load.p99Nanos() / 1e3;
       requests += count;
     }
-    long bytes = 0;
-    for (Map.Entry<Long, Long> entry : allocated().entrySet()) {
-      bytes += entry.getValue() - before.getOrDefault(entry.getKey(), 0L);
-    }
+    Usage after = usage();
+    long bytes = after.allocatedBytes - before.allocatedBytes;
+    long nanos = after.cpuNanos - before.cpuNanos;
     Arrays.sort(rates);
     Arrays.sort(tails);
     double rate = rates[runs / 2];
     System.out.printf(
-        "%-16s %-22s %10.1f %10.2f %12.0f %14.3f%n",
+        "%-16s %-22s %10.1f %10.2f %12.0f %12.2f %14.3f%n",
         name,
         one.op + " " + (one.blockBytes >> 10) + "K qd" + one.depth,
         rate / 1e3,
         rate * one.blockBytes / 1e9,
         tails[runs / 2],
+        nanos / 1e3 / requests,
         (double) bytes / requests);
   }
 
-  /** Bytes that each of the device's threads has allocated. */
-  private Map<Long, Long> allocated() {
-    List<Long> ids = new ArrayList<>();
+  /** What the device's threads have used. */
+  private record Usage(long cpuNanos, long allocatedBytes) {}
+
+  private Usage usage() {
+    long nanos = 0;
+    long bytes = 0;
     for (Thread thread : Thread.getAllStackTraces().keySet()) {
       if (thread.getName().equals("queues") || thread.getName().startsWith("blk-io")) {
-        ids.add(thread.threadId());
+        nanos += threads.getThreadCpuTime(thread.threadId());
+        bytes += threads.getThreadAllocatedBytes(thread.threadId());
       }
     }
-    Map<Long, Long> bytes = new java.util.HashMap<>();
-    for (long id : ids) {
-      bytes.put(id, threads.getThreadAllocatedBytes(id));
-    }
-    return bytes;
+    return new Usage(nanos, bytes);
   }
 }
