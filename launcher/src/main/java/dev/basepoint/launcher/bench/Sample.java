@@ -1,0 +1,39 @@
+package dev.basepoint.launcher.bench;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+
+/** Durations of repeated runs, in milliseconds. */
+record Sample(double[] sortedMillis) {
+  static Sample of(List<Double> millis) {
+    double[] sorted = millis.stream().mapToDouble(Double::doubleValue).toArray();
+    Arrays.sort(sorted);
+    return new Sample(sorted);
+  }
+
+  int count() {
+    return sortedMillis.length;
+  }
+
+  /** The value that {@code percent} of all are at most: the nearest rank. */
+  double percentile(double percent) {
+    int rank = (int) Math.ceil(percent / 100 * sortedMillis.length);
+    return sortedMillis[Math.clamp(rank - 1, 0, sortedMillis.length - 1)];
+  }
+
+  SequencedMap<String, Object> toJson() {
+    SequencedMap<String, Object> json = new LinkedHashMap<>();
+    json.put("count", count());
+    json.put("min_ms", rounded(sortedMillis[0]));
+    json.put("p50_ms", rounded(percentile(50)));
+    json.put("p99_ms", rounded(percentile(99)));
+    json.put("max_ms", rounded(sortedMillis[sortedMillis.length - 1]));
+    return json;
+  }
+
+  static double rounded(double millis) {
+    return Math.round(millis * 100) / 100.0;
+  }
+}
