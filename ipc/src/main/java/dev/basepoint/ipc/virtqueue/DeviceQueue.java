@@ -276,7 +276,6 @@ public final class DeviceQueue {
 
   private PopResult breakRing(PopResult fault) {
     ringFault = fault;
-    seenAvail = nextAvail;
     return fault;
   }
 

@@ -301,7 +301,6 @@ public final class DriverQueue {
 
   private UsedResult fail(UsedResult result) {
     fault = result;
-    seenUsed = nextUsed;
     return result;
   }
 
