@@ -29,7 +29,7 @@ class HostileServerTest {
 
   private static final Deadlines SHORT =
       new Deadlines(
-          Duration.ofMillis(500), Duration.ofMillis(200), Duration.ofMillis(700), Duration.ZERO);
+          Duration.ofSeconds(3), Duration.ofMillis(500), Duration.ofSeconds(3), Duration.ZERO);
 
   @ParameterizedTest
   @EnumSource

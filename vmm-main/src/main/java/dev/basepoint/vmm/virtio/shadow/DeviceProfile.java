@@ -12,7 +12,7 @@ import dev.basepoint.ipc.control.SupervisionRequest;
  * @param virtioDeviceId virtio 1.2 §5
  * @param chainBytesMax most bytes of one descriptor chain
  * @param slotsBytesPerQueue room for the data of a queue's requests; when it is used up, requests
- *     wait in the guest's ring
+ *     wait in the guest's ring. More than twice {@code chainBytesMax}, since slots are aligned.
  * @param trailingStatusBytes how many bytes at the end of the writable part are copied to the guest
  *     whatever used length the server reports: a failed request has its status there, and less data
  *     before it
@@ -29,7 +29,7 @@ public record DeviceProfile(
 
   private static final DeviceProfile BLK = new DeviceProfile(2, 4 * MIB + 4096, 16 * MIB, 1, true);
   private static final DeviceProfile NET = new DeviceProfile(1, MIB / 8, 4 * MIB, 0, false);
-  private static final DeviceProfile RNG = new DeviceProfile(4, MIB, 2 * MIB, 0, false);
+  private static final DeviceProfile RNG = new DeviceProfile(4, MIB, 4 * MIB, 0, false);
 
   /** The profile of a device kind. */
   public static DeviceProfile of(SupervisionRequest.Kind kind) {

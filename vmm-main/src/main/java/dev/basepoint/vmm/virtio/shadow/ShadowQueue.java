@@ -245,6 +245,9 @@ final class ShadowQueue {
         }
       }
       holding = !issue();
+      if (guestFault != PopResult.EMPTY) {
+        break;
+      }
       if (holding) {
         counters.windowFull++;
         break;
@@ -265,7 +268,11 @@ final class ShadowQueue {
     if (driver.freeDescriptors() == 0 || requests.freeSegments() < chain.count()) {
       return false;
     }
-    if (placement.place(slots, chain) != SlotPlacement.Result.PLACED) {
+    SlotPlacement.Result placed = placement.place(slots, chain);
+    if (placed == SlotPlacement.Result.TOO_LARGE) {
+      guestFault = PopResult.TOO_MANY_BYTES;
+    }
+    if (placed != SlotPlacement.Result.PLACED) {
       return false;
     }
     if (!describe()) {
