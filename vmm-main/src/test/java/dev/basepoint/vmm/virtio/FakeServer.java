@@ -214,12 +214,17 @@ class FakeServer implements AutoCloseable {
     }
     do {
       while (queue.device.pop(queue.chain) == PopResult.CHAIN) {
-        queue.device.push(queue.chain.headId(), echo(queue.chain));
+        queue.device.push(queue.chain.headId(), serve(queue.chain));
       }
       if (queue.device.publish()) {
         queue.call.signal();
       }
     } while (queue.device.enableKicks());
+  }
+
+  /** Serves one request; returns how much it wrote. */
+  long serve(DescriptorChain chain) {
+    return echo(chain);
   }
 
   /** Writes the answer to {@code chain}; returns its length. */

@@ -264,6 +264,7 @@ public final class DeviceController implements AutoCloseable {
       Fd first = channel;
       channel = null;
       open(first);
+      info = session.info();
       lock.lock();
       try {
         config.replace(info.config());
@@ -515,10 +516,9 @@ public final class DeviceController implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    DeviceReply.Info before = info;
     open(newChannel);
     watchCalls();
-    if (!Identities.sameDevice(before, info)) {
+    if (!Identities.sameDevice(info, session.info())) {
       throw new ProtocolException("the replacement is not the same device");
     }
     reattach();
@@ -606,7 +606,6 @@ public final class DeviceController implements AutoCloseable {
       lock.unlock();
     }
     session = DeviceSession.open(name, newChannel, deadlines, fresh);
-    info = session.info();
     fresh.opened();
   }
 
