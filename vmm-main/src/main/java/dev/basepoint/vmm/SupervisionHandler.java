@@ -167,7 +167,7 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
 
   /** The guest has ended by itself: waits for its vCPUs and the console, then reports. */
   void onGuestEnded(StopReason reason, String detail) {
-    if (state == State.ENDED) {
+    if (state == State.ENDED || session == null) {
       return;
     }
     state = State.ENDED;

@@ -3,6 +3,8 @@ package dev.basepoint.vmm.kvm;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A batch of model-specific registers (KVM API 4.18, 4.19).
@@ -37,5 +39,18 @@ final class KvmMsrs {
       at += ENTRY_BYTES;
     }
     return segment;
+  }
+
+  /** The first {@code count} entries. */
+  static List<Msr> decode(MemorySegment segment, int count) {
+    List<Msr> msrs = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      long at = HEADER_BYTES + ENTRY_BYTES * i;
+      msrs.add(
+          new Msr(
+              segment.get(ValueLayout.JAVA_INT, at + ENTRY_INDEX),
+              segment.get(ValueLayout.JAVA_LONG, at + ENTRY_DATA)));
+    }
+    return msrs;
   }
 }

@@ -7,11 +7,15 @@ import dev.basepoint.ipc.linux.Syscalls;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /** An open /dev/kvm (KVM API 4, system ioctls). */
 public final class KvmSystem implements AutoCloseable {
   private static final int CREATE_ATTEMPTS_MAX = 16;
+
+  /** Twice what a kernel of today lists. */
+  private static final int MSRS_MAX = 1024;
 
   private final Fd fd;
 
@@ -76,6 +80,30 @@ public final class KvmSystem implements AutoCloseable {
           Syscalls.ioctl(fd.number(), KvmApi.KVM_GET_SUPPORTED_CPUID, table),
           "KVM_GET_SUPPORTED_CPUID");
       return KvmCpuid2.decode(table);
+    }
+  }
+
+  /**
+   * The model-specific registers that make up a vCPU's state here (KVM API 4.3).
+   *
+   * <pre>
+   *   struct kvm_msr_list
+   *   0       4
+   *   +-------+-----------
+   *   | nmsrs | indices...
+   *   +-------+-----------
+   * </pre>
+   */
+  public int[] msrIndices() throws ErrnoException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment list = arena.allocate(Integer.BYTES * (1L + MSRS_MAX), 8);
+      list.set(ValueLayout.JAVA_INT, 0, MSRS_MAX);
+      ErrnoException.check(
+          Syscalls.ioctl(fd.number(), KvmApi.KVM_GET_MSR_INDEX_LIST, list),
+          "KVM_GET_MSR_INDEX_LIST");
+      int count = Math.clamp(list.get(ValueLayout.JAVA_INT, 0), 0, MSRS_MAX);
+      return list.asSlice(Integer.BYTES, (long) count * Integer.BYTES)
+          .toArray(ValueLayout.JAVA_INT);
     }
   }
 

@@ -4,6 +4,7 @@ import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Mapping;
 import dev.basepoint.ipc.linux.Syscalls;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.List;
 
@@ -94,6 +95,16 @@ public final class KvmVcpu implements AutoCloseable {
               Syscalls.ioctl(fdNumber, KvmApi.KVM_SET_MSRS, KvmMsrs.encode(arena, msrs)),
               "KVM_SET_MSRS");
     }
+  }
+
+  /** Reads the whole state; the vCPU must stand still at an instruction boundary. */
+  public VcpuState state(int[] msrIndices) throws IOException {
+    return VcpuState.read(fdNumber, msrIndices);
+  }
+
+  /** Writes the whole state, after {@link #setCpuid} and before the first run. */
+  public void setState(VcpuState state) throws IOException {
+    state.write(fdNumber);
   }
 
   @Override

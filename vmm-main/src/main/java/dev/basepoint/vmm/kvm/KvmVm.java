@@ -4,6 +4,7 @@ import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.EventFd;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Syscalls;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -118,6 +119,25 @@ public final class KvmVm implements AutoCloseable {
       argument.set(ValueLayout.JAVA_INT, KvmIoeventfd.FLAGS, flags);
       check(KvmApi.KVM_IOEVENTFD, argument, "KVM_IOEVENTFD at GPA 0x" + Long.toHexString(gpa));
     }
+  }
+
+  /** Reads what all vCPUs share, while none of them runs. */
+  public ChipState chipState() throws IOException {
+    return ChipState.read(fd.number());
+  }
+
+  /** Writes what all vCPUs share, before any of them runs. */
+  public void setChipState(ChipState state) throws IOException {
+    state.write(fd.number());
+  }
+
+  /**
+   * Whether a vCPU's extended state fits struct kvm_xsave. Processors with AMX can have more, but
+   * only for a process that asked for it.
+   */
+  public boolean hasPlainXsave() {
+    return Syscalls.ioctl(fd.number(), KvmApi.KVM_CHECK_EXTENSION, KvmApi.KVM_CAP_XSAVE2)
+        <= StateGroup.XSAVE.bytes();
   }
 
   private long check(long request, long argument, String operation) throws ErrnoException {

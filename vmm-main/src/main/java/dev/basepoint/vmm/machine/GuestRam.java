@@ -16,7 +16,9 @@ import java.util.List;
  * for devices.
  */
 public final class GuestRam implements AutoCloseable {
+  /** Null if the RAM is a reservation or a copy of somebody else's. */
   private final Fd memfd;
+
   private final Mapping mapping;
   private final List<MemoryRegion> regions;
   private final GuestMemory memory;
@@ -41,6 +43,28 @@ public final class GuestRam implements AutoCloseable {
       memfd.close();
       throw e;
     }
+  }
+
+  /**
+   * Reserves address space for RAM whose content comes later: a VM that has registered it can wait
+   * in a pool, and its RAM costs nothing until {@link #mapCopyOf}.
+   */
+  public static GuestRam reserved(long sizeBytes) throws ErrnoException {
+    return new GuestRam(null, Mapping.reserve(sizeBytes));
+  }
+
+  /**
+   * Gives reserved RAM the content of a template, copy-on-write: what the guest writes stays in
+   * this process.
+   *
+   * @param template sealed against writing, at least as large as this RAM
+   */
+  public void mapCopyOf(Fd template) throws ErrnoException {
+    MemFd.requireSeals(template, MemFd.F_SEAL_WRITE | MemFd.F_SEAL_SHRINK);
+    if (MemFd.sizeBytes(template) < mapping.segment().byteSize()) {
+      throw new IllegalArgumentException("the template's RAM is smaller than this machine's");
+    }
+    mapping.replaceWithPrivateCopy(template, 0);
   }
 
   private static List<MemoryRegion> regions(MemorySegment ram) {
@@ -75,6 +99,8 @@ public final class GuestRam implements AutoCloseable {
   @Override
   public void close() {
     mapping.close();
-    memfd.close();
+    if (memfd != null) {
+      memfd.close();
+    }
   }
 }

@@ -14,6 +14,8 @@ import dev.basepoint.vmm.kvm.KvmSystem;
 import dev.basepoint.vmm.kvm.KvmVcpu;
 import dev.basepoint.vmm.kvm.KvmVm;
 import dev.basepoint.vmm.kvm.Msr;
+import dev.basepoint.vmm.state.MachineState;
+import dev.basepoint.vmm.state.SectionKind;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,6 +45,7 @@ public final class Vm implements DeviceHost, AutoCloseable {
   private final List<EventFd> interruptFds = new ArrayList<>();
   private final AtomicBoolean ended = new AtomicBoolean();
   private boolean started;
+  private int[] msrIndices;
 
   private Vm(GuestRam ram, VmListener listener, KvmVm kvmVm) {
     this.ram = ram;
@@ -81,6 +84,7 @@ public final class Vm implements DeviceHost, AutoCloseable {
           vcpuCount + " vCPUs are configured, this host's KVM allows " + kvm.vcpusMax());
     }
     ram.register(kvmVm);
+    msrIndices = kvm.msrIndices();
     kvmVm.createInterruptControllers();
     List<CpuidEntry> cpuid = kvm.supportedCpuid();
     boolean tscDeadlineTimer = kvm.hasTscDeadlineTimer();
@@ -171,6 +175,38 @@ public final class Vm implements DeviceHost, AutoCloseable {
     regs.setRbx(startInfoGpa);
     regs.setRflags(RFLAGS_RESERVED);
     boot.setRegs(regs);
+  }
+
+  /**
+   * Saves everything of the machine itself but its RAM; the machine must be paused.
+   *
+   * @throws IOException if the host cannot give some of it away
+   */
+  public void saveTo(MachineState state) throws IOException {
+    if (!kvmVm.hasPlainXsave()) {
+      throw new IOException("the vCPUs' extended state is too large to be saved (AMX)");
+    }
+    for (VcpuThread member : vcpus.members()) {
+      MachineStateCodec.put(state, member.index(), member.vcpu().state(msrIndices));
+    }
+    MachineStateCodec.put(state, kvmVm.chipState());
+  }
+
+  /**
+   * Puts the machine, which has not run yet and whose RAM holds the saved one's, where the saved
+   * one stood.
+   *
+   * @throws IOException if the state is damaged, of a machine with other vCPUs, or refused by KVM
+   */
+  public void restoreFrom(MachineState state) throws IOException {
+    int count = vcpuCount();
+    if (!state.has(SectionKind.VCPU, count - 1) || state.has(SectionKind.VCPU, count)) {
+      throw new IOException("the saved machine does not have " + count + " vCPUs, as this one has");
+    }
+    kvmVm.setChipState(MachineStateCodec.chips(state));
+    for (VcpuThread member : vcpus.members()) {
+      member.vcpu().setState(MachineStateCodec.vcpu(state, member.index()));
+    }
   }
 
   /** Lets the guest run. Once only. */

@@ -122,6 +122,29 @@ final class KvmAbiTest {
     offset("kvm_msr_entry", "data", KvmMsrs.ENTRY_DATA);
   }
 
+  private void stateGroups() {
+    constant("KVM_GET_MSR_INDEX_LIST", KvmApi.KVM_GET_MSR_INDEX_LIST);
+    constant("KVM_GET_MSRS", KvmApi.KVM_GET_MSRS);
+    constant("KVM_CAP_XSAVE2", KvmApi.KVM_CAP_XSAVE2);
+    for (StateGroup group : StateGroup.values()) {
+      if (group != StateGroup.MSRS) {
+        constant("KVM_GET_" + group, group.getRequest());
+        constant("KVM_SET_" + group, group.setRequest());
+      }
+    }
+    constant("KVM_GET_IRQCHIP", KvmApi.KVM_GET_IRQCHIP);
+    constant("KVM_SET_IRQCHIP", KvmApi.KVM_SET_IRQCHIP);
+    constant("KVM_GET_PIT2", KvmApi.KVM_GET_PIT2);
+    constant("KVM_SET_PIT2", KvmApi.KVM_SET_PIT2);
+    constant("KVM_GET_CLOCK", KvmApi.KVM_GET_CLOCK);
+    constant("KVM_SET_CLOCK", KvmApi.KVM_SET_CLOCK);
+    size("kvm_irqchip", ChipState.IRQCHIP_BYTES);
+    offset("kvm_irqchip", "chip_id", 0);
+    size("kvm_pit_state2", ChipState.PIT_BYTES);
+    size("kvm_clock_data", ChipState.CLOCK_BYTES);
+    offset("kvm_clock_data", "flags", 8);
+  }
+
   private void vcpuStructs() {
     size("kvm_regs", KvmRegs.BYTES);
     offset("kvm_regs", "rax", KvmRegs.RAX);
@@ -196,6 +219,7 @@ final class KvmAbiTest {
     capabilities();
     vmStructs();
     vcpuStructs();
+    stateGroups();
     StringBuilder source = new StringBuilder("#include <linux/kvm.h>\n#include <stddef.h>\n");
     source.append("#include <stdio.h>\nint main(void) {\n");
     expected
