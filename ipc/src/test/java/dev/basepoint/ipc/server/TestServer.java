@@ -75,6 +75,7 @@ public final class TestServer implements AutoCloseable {
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
             "-XX:+UseSerialGC",
+            "-XX:MaxInlineLevel=30",
             "-Xmx64m"));
     argv.addAll(jvmFlags);
     argv.addAll(List.of("-cp", System.getProperty("java.class.path"), mainClass));
