@@ -36,6 +36,9 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver, Trans
   /** Requests served per call before other queues and completions get their turn. */
   private static final int BATCH = 64;
 
+  /** Bytes of requests served per call; copying that much takes about 0.1 ms. */
+  private static final long BATCH_BYTES = 1 << 20;
+
   private static final int IN_FLIGHT_MAX = 256;
   private static final int IO_THREADS_MAX = 16;
 
@@ -168,7 +171,8 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver, Trans
 
   private Progress takeBatch(QueuePort queue) {
     long startNanos = System.nanoTime();
-    for (int i = 0; i < BATCH; i++) {
+    long bytes = 0;
+    for (int i = 0; i < BATCH && bytes < BATCH_BYTES; i++) {
       BlkRequest request = requests.take();
       if (request == null) {
         return Progress.BLOCKED;
@@ -179,6 +183,7 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver, Trans
       }
       request.queue = queue;
       request.startNanos = startNanos;
+      bytes += chain.readableBytes() + chain.writableBytes();
       accept(request);
     }
     return Progress.MORE;

@@ -56,6 +56,9 @@ public final class RawImage implements Image {
     if (!readOnly && (flags & OpenFile.O_ACCMODE) != OpenFile.O_RDWR) {
       throw new IOException("the image is to be writable but was not opened for writing");
     }
+    if ((flags & OpenFile.O_APPEND) != 0) {
+      throw new IOException("the image was opened for appending, so writes would miss their place");
+    }
     if (status.sizeBytes() < ImageGeometry.SECTOR_BYTES
         || status.sizeBytes() % ImageGeometry.SECTOR_BYTES != 0) {
       throw new IOException(

@@ -230,6 +230,9 @@ class RawImageTest {
       assertRefused(empty, false, "multiple of 512");
     }
     openFile(OpenFile.O_RDWR).close();
+    try (Fd appending = openFile(OpenFile.O_RDWR | OpenFile.O_APPEND)) {
+      assertRefused(appending, false, "appending");
+    }
     try (Fd readable = openFile(OpenFile.O_RDONLY)) {
       assertRefused(readable, false, "not opened for writing");
       RawImage image = RawImage.open(readable, true);
