@@ -19,7 +19,8 @@ import java.util.List;
 /** One supervised process: its end of the supervision channel, its output and its life. */
 public final class Child implements AutoCloseable {
   /** A child that neither stops nor answers is killed after this long. */
-  private static final Duration STOP_PATIENCE = Duration.ofMillis(700);
+  private static final Duration STOP_PATIENCE =
+      Installation.isTraining() ? Duration.ofMinutes(2) : Duration.ofMillis(700);
 
   private final String name;
   private final Role role;

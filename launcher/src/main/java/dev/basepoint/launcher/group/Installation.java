@@ -2,6 +2,7 @@ package dev.basepoint.launcher.group;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +17,9 @@ public record Installation(Path root, Path javaHome) {
   /** Set by the vmm-launch script. */
   public static final String ROOT_PROPERTY = "vmm.root";
 
+  /** Set by the vmm-launch script for a training run: where the children's caches go. */
+  private static final String TRAINING_PROPERTY = "vmm.trainRoles";
+
   /** The installation that this launcher was started from. */
   public static Installation current() {
     String root = System.getProperty(ROOT_PROPERTY);
@@ -25,18 +29,45 @@ public record Installation(Path root, Path javaHome) {
 
   /** The role's self-contained jar. */
   public Path jar(Role role) throws IOException {
+    String named = System.getProperty("vmm.jar." + role.module());
+    if (named != null) {
+      return Path.of(named);
+    }
     Path target = root.resolve(role.module()).resolve("target");
     try (var files = Files.newDirectoryStream(target, role.module() + "-*-all.jar")) {
       for (Path file : files) {
         return file;
       }
-    } catch (IOException e) {
-      throw new IOException(
-          "the jar of " + role.module() + " is missing in " + target + "; run ./vmm-launch version",
-          e);
+    } catch (NoSuchFileException e) {
+      throw new IOException(missing(role, target), e);
     }
-    throw new IOException(
-        "the jar of " + role.module() + " is missing in " + target + "; run ./vmm-launch version");
+    throw new IOException(missing(role, target));
+  }
+
+  private static String missing(Role role, Path target) {
+    return "the jar of "
+        + role.module()
+        + " is missing in "
+        + target
+        + "; run ./vmm-launch version";
+  }
+
+  /**
+   * The start-up cache of a role's jar. The JVM does not notice that a cache is of another jar, so
+   * the vmm-launch script names only one that is.
+   */
+  private static List<String> startupCache(Role role) {
+    String training = System.getProperty(TRAINING_PROPERTY);
+    if (training != null) {
+      return List.of("-XX:AOTCacheOutput=" + training + "/" + role.module() + ".new.aot");
+    }
+    String cache = System.getProperty("vmm.aot." + role.module());
+    return cache == null ? List.of() : List.of("-XX:AOTCache=" + cache);
+  }
+
+  /** Whether this run only trains the start-up caches; its children then end slowly. */
+  static boolean isTraining() {
+    return System.getProperty(TRAINING_PROPERTY) != null;
   }
 
   /** The command line of a child JVM. */
@@ -58,9 +89,9 @@ public record Installation(Path root, Path javaHome) {
     // ends, each call allocates 40 bytes for errno.
     command.add("-XX:MaxInlineLevel=30");
     command.add("-XX:TrimNativeHeapInterval=3000");
-    command.add("-Xshare:auto");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("--sun-misc-unsafe-memory-access=allow");
+    command.addAll(startupCache(role));
     command.add("-cp");
     command.add(jar.toString());
     command.add(mainClass(role));
