@@ -17,7 +17,7 @@ final class RunReport {
   private static final int BAR_WIDTH = 40;
   private static final int FACTS_WIDTH_MIN = 40;
 
-  /** What only says where a device sits in the machine; --json has it. */
+  /** What only says where a device sits in the machine; --json has it, and histograms. */
   private static final Set<String> MACHINE_FACTS =
       Set.of("type", "base", "irq", "offered", "us", "version", "cmdline");
 
@@ -92,7 +92,7 @@ final class RunReport {
               }
             });
     if (!single.isEmpty()) {
-      groups.put("", single);
+      groups.put("guest", single);
     }
     int left = groups.keySet().stream().mapToInt(String::length).max().orElse(0);
     groups.forEach((name, facts) -> group(name, facts, left));
@@ -102,11 +102,15 @@ final class RunReport {
     List<String> facts = new ArrayList<>();
     map.forEach(
         (key, value) -> {
-          if (!MACHINE_FACTS.contains(key)) {
+          if (!isForMachines(String.valueOf(key))) {
             facts.add(key + " " + plain(value));
           }
         });
     return facts;
+  }
+
+  private static boolean isForMachines(String key) {
+    return MACHINE_FACTS.contains(key) || key.startsWith("shadow.") || key.contains("Below");
   }
 
   /** A name and its facts, as many to a line as fit. */
