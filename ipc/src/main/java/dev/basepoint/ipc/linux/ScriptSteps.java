@@ -20,7 +20,6 @@ public final class ScriptSteps {
   private static final int SYS_SETDOMAINNAME = 171;
   private static final int SYS_EXIT_GROUP = 231;
   private static final int SYS_UNSHARE = 272;
-  private static final int SYS_PRLIMIT64 = 302;
   private static final int SYS_CLOSE_RANGE = 436;
 
   private static final int AT_FDCWD = -100;
@@ -126,7 +125,7 @@ public final class ScriptSteps {
     limit.set(ValueLayout.JAVA_LONG, 8, value);
     script
         .needs("resource limit")
-        .call("limit " + name, SYS_PRLIMIT64, 0, resource, limit.address(), 0);
+        .call("limit " + name, Syscalls.SYS_PRLIMIT64, 0, resource, limit.address(), 0);
     return this;
   }
 

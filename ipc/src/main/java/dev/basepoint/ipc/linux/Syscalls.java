@@ -59,6 +59,7 @@ public final class Syscalls {
   static final int SYS_PIDFD_OPEN = 434;
   static final int SYS_EPOLL_PWAIT2 = 441;
   static final int SYS_EPOLL_WAIT = 232;
+  static final int SYS_PRLIMIT64 = 302;
 
   /** For {@link #preadv2}: answers EAGAIN instead of waiting for the disk. */
   public static final int RWF_NOWAIT = 0x08;

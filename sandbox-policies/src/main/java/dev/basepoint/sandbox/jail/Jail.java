@@ -5,6 +5,7 @@ import dev.basepoint.ipc.linux.EmptyRoot;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Landlock;
 import dev.basepoint.ipc.linux.NamespaceFlags;
+import dev.basepoint.ipc.linux.SandboxOrder;
 import dev.basepoint.ipc.linux.ScriptSteps;
 import dev.basepoint.ipc.linux.SyscallScript;
 import dev.basepoint.sandbox.policy.Confinement.CgroupLimit;
@@ -26,8 +27,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Starts processes inside the sandbox that a policy describes, all but its system call filter,
- * which the process applies itself ({@link SelfSandbox}) once it is warm and before it reads a byte
- * from a guest or a peer.
+ * which the process applies itself ({@link SandboxOrder}) once it is warm and before it reads a
+ * byte from a guest or a peer.
  *
  * <p>A launcher with full privilege gives each process a host uid of its own, builds its root as
  * root and puts it into a user namespace last, where no uid is mapped. A launcher without privilege
@@ -166,6 +167,10 @@ public final class Jail implements AutoCloseable {
       notices.add("without control group (" + problem + "): resource limits alone bound it");
     }
     Map<String, Long> groupLimits = cgroupLimits(policy, given);
+    List<SandboxOrder.Limit> lateLimits =
+        limits(policy, true).stream()
+            .map(limit -> new SandboxOrder.Limit(limit.number(), value(limit, given)))
+            .toList();
     UidPool.Lease uid = null;
     ChildProcess process = null;
     try (SyscallScript script = new SyscallScript()) {
@@ -173,7 +178,9 @@ public final class Jail implements AutoCloseable {
       compose(script, namespaces, uid, !omitted.contains(HostIsolation.LANDLOCK));
       ScriptSteps steps = new ScriptSteps(script);
       steps.keepOnly(fds);
-      limits(steps, policy, given);
+      for (ResourceLimit limit : limits(policy, false)) {
+        steps.limit(limit.number(), limit.resource(), value(limit, given));
+      }
       List<String> variables = new ArrayList<>(environment);
       variables.addAll(JvmFlags.ENVIRONMENT);
       variables.add("LD_LIBRARY_PATH=" + files.libraryPath());
@@ -195,7 +202,7 @@ public final class Jail implements AutoCloseable {
     Thread.ofPlatform().name("control-group").daemon().start(joining);
     int pidInside = namespaces.contains(Namespace.PID) ? 1 : pid;
     int owner = uid == null ? privilege.uid() : uid.uid();
-    return new JailedProcess(process, pidInside, owner, notices, uid, joining);
+    return new JailedProcess(process, pidInside, owner, notices, lateLimits, uid, joining);
   }
 
   private void compose(
@@ -246,13 +253,12 @@ public final class Jail implements AutoCloseable {
     return flags;
   }
 
-  private static void limits(ScriptSteps steps, Policy policy, Map<String, Long> given) {
-    for (ResourceLimit limit : policy.limits()) {
-      steps.limit(
-          limit.number(),
-          limit.resource(),
-          limit.value().orElseGet(() -> given(given, "limit " + limit.resource())));
-    }
+  private static List<ResourceLimit> limits(Policy policy, boolean onceWarm) {
+    return policy.limits().stream().filter(limit -> limit.onceWarm() == onceWarm).toList();
+  }
+
+  private static long value(ResourceLimit limit, Map<String, Long> given) {
+    return limit.value().orElseGet(() -> given(given, "limit " + limit.resource()));
   }
 
   private static Map<String, Long> cgroupLimits(Policy policy, Map<String, Long> given) {

@@ -1,6 +1,7 @@
 package dev.basepoint.sandbox.jail;
 
 import dev.basepoint.ipc.linux.ChildProcess;
+import dev.basepoint.ipc.linux.SandboxOrder;
 import dev.basepoint.sandbox.bpf.OnViolation;
 import dev.basepoint.sandbox.bpf.SeccompCompiler;
 import dev.basepoint.sandbox.policy.Policy;
@@ -16,6 +17,7 @@ public final class JailedProcess implements AutoCloseable {
   private final int pidInside;
   private final int uid;
   private final List<String> notices;
+  private final List<SandboxOrder.Limit> lateLimits;
   private final UidPool.Lease lease;
   private final Future<ControlGroup> joining;
 
@@ -24,12 +26,14 @@ public final class JailedProcess implements AutoCloseable {
       int pidInside,
       int uid,
       List<String> notices,
+      List<SandboxOrder.Limit> lateLimits,
       UidPool.Lease lease,
       Future<ControlGroup> joining) {
     this.process = process;
     this.pidInside = pidInside;
     this.uid = uid;
     this.notices = List.copyOf(notices);
+    this.lateLimits = List.copyOf(lateLimits);
     this.lease = lease;
     this.joining = joining;
   }
@@ -75,9 +79,15 @@ public final class JailedProcess implements AutoCloseable {
     return notices;
   }
 
-  /** The filter that the process must apply to itself, as {@link SelfSandbox#apply} takes it. */
-  public byte[] filter(Policy policy, OnViolation onViolation) {
-    return SeccompCompiler.compile(policy.forProcess(pidInside), onViolation).toBytes();
+  /**
+   * What the process must do to itself once it is warm: its part of the policy, with {@code self}
+   * standing for its own pid.
+   */
+  public SandboxOrder order(Policy policy, OnViolation onViolation) {
+    return new SandboxOrder(
+        lateLimits,
+        SeccompCompiler.compile(policy.forProcess(pidInside), onViolation).toBytes(),
+        onViolation == OnViolation.NOTIFY);
   }
 
   /** Gives uid and control group back; the process must have ended. */

@@ -23,9 +23,11 @@ public final class Confinement {
    * A resource limit, see setrlimit(2).
    *
    * @param value soft and hard limit; empty if the launcher gives it, since it depends on the VM
+   * @param onceWarm whether it holds from the moment at which the process is warm, not from its
+   *     start
    */
   public record ResourceLimit(
-      String resource, OptionalLong value, String reason, SourceLine where) {
+      String resource, OptionalLong value, boolean onceWarm, String reason, SourceLine where) {
     /** The kernel's number for the resource, RLIMIT_*. */
     public int number() {
       return RESOURCES.indexOf(resource);

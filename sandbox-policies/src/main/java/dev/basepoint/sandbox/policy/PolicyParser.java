@@ -30,6 +30,9 @@ public final class PolicyParser {
           "fd");
   private static final String SUFFIX = ".policy";
 
+  /** Ends a limit that would hinder a process which rehearses its work on scratch files. */
+  private static final String ONCE_WARM = "once-warm";
+
   /** Finds the text of an included fragment. */
   @FunctionalInterface
   public interface Library {
@@ -104,12 +107,7 @@ public final class PolicyParser {
           fixed(builder, statement, "jvm-only");
           builder.landlock = new LandlockJvmOnly(statement.reason(), statement.where());
         }
-        case "limit" -> {
-          OptionalLong value = value(builder, statement, Confinement.RESOURCES);
-          builder.limits.add(
-              new ResourceLimit(
-                  statement.words().getFirst(), value, statement.reason(), statement.where()));
-        }
+        case "limit" -> limit(builder, statement);
         case "cgroup" -> {
           OptionalLong value = value(builder, statement, Confinement.CGROUP_KEYS);
           builder.cgroup.add(
@@ -173,6 +171,23 @@ public final class PolicyParser {
       throw statement.error("the only form is '" + statement.keyword() + " " + only + "'");
     }
     builder.once(statement, statement.keyword());
+  }
+
+  private static void limit(PolicyBuilder builder, Statement statement) throws PolicyException {
+    boolean onceWarm =
+        statement.words().size() == 3 && statement.words().getLast().equals(ONCE_WARM);
+    Statement plain =
+        onceWarm
+            ? new Statement(
+                statement.where(),
+                statement.keyword(),
+                statement.words().subList(0, 2),
+                statement.reason())
+            : statement;
+    OptionalLong value = value(builder, plain, Confinement.RESOURCES);
+    builder.limits.add(
+        new ResourceLimit(
+            plain.words().getFirst(), value, onceWarm, statement.reason(), statement.where()));
   }
 
   private static OptionalLong value(PolicyBuilder builder, Statement statement, List<String> known)

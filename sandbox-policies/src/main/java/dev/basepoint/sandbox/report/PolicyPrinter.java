@@ -97,7 +97,13 @@ public final class PolicyPrinter {
         policy.limits().stream()
             .map(
                 (ResourceLimit l) ->
-                    new Entry(l.resource() + " " + number(l.value()), l.reason(), l.where()))
+                    new Entry(
+                        l.resource()
+                            + " "
+                            + number(l.value())
+                            + (l.onceWarm() ? ", once warm" : ""),
+                        l.reason(),
+                        l.where()))
             .toList());
     sections.put(
         "cgroup",

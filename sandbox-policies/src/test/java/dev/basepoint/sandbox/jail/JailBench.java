@@ -52,7 +52,7 @@ public final class JailBench {
           process.process().awaitExit(start + 60_000_000_000L);
           jailedWhole[i] = System.nanoTime() - start;
           start = System.nanoTime();
-          process.filter(policy, OnViolation.NOTIFY);
+          process.order(policy, OnViolation.NOTIFY);
           compile[i] = System.nanoTime() - start;
         }
       }

@@ -79,7 +79,7 @@ final class JailFixture implements AutoCloseable {
 
   /** Sends the filter and waits until it is applied. */
   void sandbox() throws IOException {
-    send(jailed.filter(policy, OnViolation.NOTIFY));
+    send(jailed.order(policy, OnViolation.NOTIFY).toBytes());
     List<Fd> fds = new ArrayList<>();
     Check.equal("sandboxed", receive(fds), "output: " + uncheckedOutput());
     Check.equal(1, fds.size());

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -234,6 +235,6 @@ class JailTest {
     Policy policy = PolicyParser.shipped(Role.VMM_MAIN);
     assertThrows(
         IllegalArgumentException.class,
-        () -> new JailFixture(Level.STRICT, policy, folder, java.util.Map.of()));
+        () -> new JailFixture(Level.STRICT, policy, folder, Map.of()));
   }
 }

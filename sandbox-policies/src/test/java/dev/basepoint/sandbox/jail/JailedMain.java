@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Poll;
 import dev.basepoint.ipc.linux.RawSyscall;
+import dev.basepoint.ipc.linux.SandboxOrder;
 import dev.basepoint.ipc.linux.UnixSocket;
 import java.io.File;
 import java.lang.foreign.Arena;
@@ -17,7 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The process in the jail, for tests. Receives its filter on descriptor 3, applies it, hands the
+ * The process in the jail, for tests. Receives its order on descriptor 3, applies it, hands the
  * listener back, and then does what each received line says, answering with one line.
  */
 public final class JailedMain {
@@ -34,16 +35,15 @@ public final class JailedMain {
   public static void main(String[] arguments) throws Exception {
     JailedMain main = new JailedMain(UnixSocket.own(Fd.own(3)));
     main.answer(String.join(",", sortedNames(new File("/"))), List.of());
-    byte[] filter = main.receive();
-    while (new String(filter, UTF_8).startsWith(UNFILTERED)) {
-      main.answer(
-          main.perform(new String(filter, UTF_8).substring(UNFILTERED.length())), List.of());
-      filter = main.receive();
+    byte[] order = main.receive();
+    while (new String(order, UTF_8).startsWith(UNFILTERED)) {
+      main.answer(main.perform(new String(order, UTF_8).substring(UNFILTERED.length())), List.of());
+      order = main.receive();
     }
-    if (filter.length == 0) {
+    if (order.length == 0) {
       return;
     }
-    Optional<Fd> listener = SelfSandbox.apply(filter, true);
+    Optional<Fd> listener = SandboxOrder.ofBytes(order).apply();
     main.answer("sandboxed", List.of(listener.orElseThrow()));
     listener.get().close();
     while (true) {

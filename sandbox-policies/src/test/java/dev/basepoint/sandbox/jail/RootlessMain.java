@@ -21,6 +21,7 @@ public final class RootlessMain {
         new JailFixture(Level.STRICT, PolicyParser.shipped(Role.RNG), folder)) {
       equal("unreadable", fixture.receive(new ArrayList<>()));
       equal("-2", fixture.askUnfiltered("open /etc/passwd"));
+      fixture.jailed.awaitControlGroup();
       fixture.sandbox();
       equal("done", fixture.ask("work"));
       Path proc = Path.of("/proc", Integer.toString(fixture.process().pid()));

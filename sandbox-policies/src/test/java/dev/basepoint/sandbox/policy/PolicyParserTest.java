@@ -89,6 +89,7 @@ class PolicyParserTest {
         "limit files 3 -- x;9;unknown limit 'files'",
         "limit nofile 3 -- x;9;duplicate: 'limit nofile' stands at t.policy:6",
         "limit core many -- x;9;'many' is no number",
+        "limit core 3 later -- x;9;write it as 'limit NAME VALUE",
         "cgroup cpu.max 3 -- x;9;unknown cgroup 'cpu.max'",
         "fd a pipes 1 -- x;9;unknown descriptor kind 'pipes'; did you mean 'pipe'?",
         "fd a pipe 2..1 -- x;9;the range '2..1' is empty",
@@ -193,13 +194,15 @@ class PolicyParserTest {
 
   @Test
   void readsConfinement() throws PolicyException {
-    Policy policy = parse("limit fsize given -- later\nlimit as 2G -- cheap\n");
+    Policy policy = parse("limit fsize given once-warm -- later\nlimit as 2G -- cheap\n");
     assertEquals("a test", policy.summary());
     assertEquals(Namespace.PID, policy.namespaces().getFirst().namespace());
     assertEquals(300000, policy.uids().first());
     assertEquals(300009, policy.uids().last());
     assertEquals(OptionalLong.empty(), policy.limits().get(1).value());
+    assertTrue(policy.limits().get(1).onceWarm());
     assertEquals(OptionalLong.of(2L << 30), policy.limits().get(2).value());
+    assertTrue(!policy.limits().get(2).onceWarm());
     assertEquals(3, policy.fds().getFirst().max());
   }
 
