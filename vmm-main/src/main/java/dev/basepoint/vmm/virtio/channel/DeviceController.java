@@ -475,7 +475,7 @@ public final class DeviceController implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    runServer(setup, epoch);
+    runServer(setup, epoch, counters::activation);
   }
 
   private void makeWindow(DriverSetup setup) throws IOException {
@@ -490,14 +490,14 @@ public final class DeviceController implements AutoCloseable {
     windowQueues = List.copyOf(indexes);
   }
 
-  private void runServer(DriverSetup setup, long epoch) throws IOException {
+  private void runServer(DriverSetup setup, long epoch, Runnable count) throws IOException {
     session.activate(Identities.accepted(setup.features(), info), window, windowQueues);
     session.run();
     lock.lock();
     try {
       if (wantedEpoch == epoch && failure == null) {
+        count.run();
         shadow.run();
-        counters.activation();
         loop.execute(shadow::serveAll);
       }
     } finally {
@@ -557,13 +557,7 @@ public final class DeviceController implements AutoCloseable {
     } finally {
       old.close();
     }
-    runServer(setup, epoch);
-    lock.lock();
-    try {
-      counters.recovery();
-    } finally {
-      lock.unlock();
-    }
+    runServer(setup, epoch, counters::recovery);
   }
 
   private void writeNextConfig() throws IOException {
