@@ -12,6 +12,7 @@ import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Poll;
+import dev.basepoint.ipc.linux.ProcessExit;
 import dev.basepoint.ipc.linux.Syscalls;
 import dev.basepoint.ipc.linux.UnixSocket;
 import java.io.IOException;
@@ -76,7 +77,7 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     try {
       ServerOptions options = ServerOptions.parse(args);
       if (options.warmUpRounds() > 0 && !warmUp(role, options)) {
-        Runtime.getRuntime().halt(EXIT_FATAL);
+        ProcessExit.now(EXIT_FATAL);
       }
       if (options.rehearseOnly()) {
         // An orderly end: it is then that the JVM writes its cache.
@@ -92,7 +93,7 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
       status = EXIT_USAGE;
     }
     // Other threads may be held up by a back end; nothing is left that they could lose.
-    Runtime.getRuntime().halt(status);
+    ProcessExit.now(status);
   }
 
   private static String noSupervision(DeviceRole<?> role, ErrnoException cause) {
@@ -233,6 +234,6 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     warn("thread " + thread.getName() + " failed: " + cause);
     System.err.println(role.name() + ": thread " + thread.getName() + " failed");
     cause.printStackTrace();
-    Runtime.getRuntime().halt(EXIT_FATAL);
+    ProcessExit.now(EXIT_FATAL);
   }
 }

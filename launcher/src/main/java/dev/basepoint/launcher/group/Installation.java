@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.group;
 
+import dev.basepoint.ipc.linux.ProcessExit;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -59,7 +60,9 @@ public record Installation(Path root, Path javaHome) {
   private static List<String> startupCache(Role role) {
     String training = System.getProperty(TRAINING_PROPERTY);
     if (training != null) {
-      return List.of("-XX:AOTCacheOutput=" + training + "/" + role.module() + ".new.aot");
+      return List.of(
+          "-XX:AOTCacheOutput=" + training + "/" + role.module() + ".new.aot",
+          "-D" + ProcessExit.TRAINING_PROPERTY + "=true");
     }
     String cache = System.getProperty("vmm.aot." + role.module());
     return cache == null ? List.of() : List.of("-XX:AOTCache=" + cache);
