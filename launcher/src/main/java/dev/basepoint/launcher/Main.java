@@ -23,7 +23,7 @@ public final class Main {
             commandStart(),
             Long.getLong("vmm.handover.epochMicros", 0));
     if (Boolean.getBoolean("vmm.trainStartup")) {
-      StartupTraining.run(context);
+      StartupTraining.run(context, System.getProperty("vmm.trainRoles") != null);
       return;
     }
     System.exit(new Cli(context).execute(args));

@@ -9,7 +9,8 @@ import java.util.Map;
 
 /**
  * Plays commands whose classes the JVM's ahead-of-time cache should hold. The start script runs it
- * once per build, under {@code -XX:AOTCacheOutput}.
+ * once per build, under {@code -XX:AOTCacheOutput}; where VMs can run it asks for the demo too,
+ * whose children then write caches of their own.
  */
 public final class StartupTraining {
   private static final List<List<String>> COMMANDS =
@@ -21,8 +22,12 @@ public final class StartupTraining {
 
   private StartupTraining() {}
 
-  /** Runs each command with its output discarded. */
-  public static void run(CliContext context) {
+  /**
+   * Runs each command with its output discarded.
+   *
+   * @param withDemo whether to run a VM as well
+   */
+  public static void run(CliContext context, boolean withDemo) {
     PrintStream discarded =
         new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
     Terminal silent = Terminal.of(discarded, discarded, true, Map.of("TERM", "xterm"));
@@ -34,5 +39,8 @@ public final class StartupTraining {
       cli.execute(command.toArray(String[]::new));
     }
     cli.execute("validate", "--json", System.getProperty("vmm.root") + "/examples/probe.yaml");
+    if (withDemo) {
+      cli.execute("demo", "--json");
+    }
   }
 }

@@ -113,7 +113,7 @@ final class MachineChecks {
             AREA,
             feature,
             "not in use",
-            "starts take longer; ./vmm-launch makes it after a build, .build/train-launcher.log"
+            "starts take longer; ./vmm-launch makes it after a build, .build/train.log"
                 + " says why it did not")
         : Finding.ok(AREA, feature, "in use");
   }

@@ -279,7 +279,8 @@ final class CliTest {
             () -> runner,
             () -> new HostFacts(1, 1L << 30, 1L << 30),
             0,
-            0));
+            0),
+        false);
     assertEquals("", bytes.toString(StandardCharsets.UTF_8));
     assertTrue(requests.isEmpty());
   }
