@@ -63,8 +63,8 @@ public final class BlkBenchmark {
   public static void main(String[] args) throws Exception {
     BlkBenchmark benchmark = new BlkBenchmark(List.of(args).contains("--quick"));
     System.out.printf(
-        "%-16s %-22s %10s %10s %12s %12s %14s%n",
-        "image", "case", "kIOPS", "GB/s", "p99 us", "CPU us/req", "alloc B/req");
+        "%-16s %-22s %8s %8s %10s %12s %12s %12s%n",
+        "image", "case", "kIOPS", "GB/s", "p99 us", "CPU us/req", "alloc B/req", "I/O threads");
     List<String> chosen = Arrays.stream(args).filter(arg -> !arg.startsWith("--")).toList();
     for (String image : chosen.isEmpty() ? IMAGES : chosen) {
       benchmark.runOn(image);
@@ -89,7 +89,7 @@ public final class BlkBenchmark {
         client.start(16L << 20, QUEUE_SIZE);
         Load load = new Load(client, IMAGE_BYTES);
         for (Case one : CASES) {
-          measure(name, load, one);
+          measure(name, server, load, one);
         }
         client.close();
       }
@@ -111,14 +111,14 @@ public final class BlkBenchmark {
     }
   }
 
-  private void measure(String name, Load load, Case one) throws IOException {
+  private void measure(String name, TestServer server, Load load, Case one) throws IOException {
     boolean write = one.op == Op.RANDWRITE;
     boolean random = one.op != Op.SEQREAD;
     load.prepare(one.blockBytes, one.depth, write, random);
     load.run(runNanos);
     double[] rates = new double[runs];
     double[] tails = new double[runs];
-    Usage before = usage();
+    Usage before = usage(server);
     long requests = 0;
     for (int i = 0; i < runs; i++) {
       long start = System.nanoTime();
@@ -127,27 +127,28 @@ public final class BlkBenchmark {
       tails[i] = load.p99Nanos() / 1e3;
       requests += count;
     }
-    Usage after = usage();
+    Usage after = usage(server);
     long bytes = after.allocatedBytes - before.allocatedBytes;
     long nanos = after.cpuNanos - before.cpuNanos;
     Arrays.sort(rates);
     Arrays.sort(tails);
     double rate = rates[runs / 2];
     System.out.printf(
-        "%-16s %-22s %10.1f %10.2f %12.0f %12.2f %14.3f%n",
+        "%-16s %-22s %8.1f %8.2f %10.0f %12.2f %12.3f %11.1f%%%n",
         name,
         one.op + " " + (one.blockBytes >> 10) + "K qd" + one.depth,
         rate / 1e3,
         rate * one.blockBytes / 1e9,
         tails[runs / 2],
         nanos / 1e3 / requests,
-        (double) bytes / requests);
+        (double) bytes / requests,
+        100.0 * (after.onIoThread - before.onIoThread) / requests);
   }
 
-  /** What the device's threads have used. */
-  private record Usage(long cpuNanos, long allocatedBytes) {}
+  /** What the device's threads have used, and how many requests needed an I/O thread. */
+  private record Usage(long cpuNanos, long allocatedBytes, long onIoThread) {}
 
-  private Usage usage() {
+  private Usage usage(TestServer server) throws IOException {
     long nanos = 0;
     long bytes = 0;
     for (Thread thread : Thread.getAllStackTraces().keySet()) {
@@ -156,6 +157,6 @@ public final class BlkBenchmark {
         bytes += threads.getThreadAllocatedBytes(thread.threadId());
       }
     }
-    return new Usage(nanos, bytes);
+    return new Usage(nanos, bytes, server.counters().get("onIoThread"));
   }
 }

@@ -164,7 +164,8 @@ class BlkProcessTest {
         List.of(new DeviceReply.Position(0, 6, 6), new DeviceReply.Position(1, 3, 3)),
         client.drain());
     client.call(new DeviceRequest.Run());
-    assertEquals(OK, write(client, 0, 0, page));
+    client.call(new DeviceRequest.WriteConfig(BlkConfigSpace.WRITEBACK_OFFSET, new byte[1]));
+    assertEquals(OK, write(client, 0, 0, page), "written through");
     client.halt();
     client.activate(info.features(), 1 << 20, 16);
     client.call(new DeviceRequest.Run());

@@ -3,6 +3,7 @@ package dev.basepoint.device.blk;
 import dev.basepoint.device.blk.image.Image;
 import dev.basepoint.device.blk.image.ImageTraits;
 import dev.basepoint.device.blk.image.ImageTraits.Waiting;
+import dev.basepoint.device.blk.image.TransferQueue;
 import dev.basepoint.ipc.linux.IovecArray;
 import dev.basepoint.ipc.linux.IovecArray.Direction;
 import java.lang.foreign.Arena;
@@ -10,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -29,6 +31,9 @@ final class TestImage implements Image {
   volatile long writeResult;
   volatile long flushResult;
   volatile long discardResult;
+
+  /** What {@link #openTransferQueue} gives, if not null. */
+  TransferQueue transferQueue;
 
   TestImage(int sizeBytes, Waiting waiting) {
     this(new ImageTraits(sizeBytes, false, true, 4096, waiting, waiting), true);
@@ -120,6 +125,12 @@ final class TestImage implements Image {
     return 0;
   }
 
+  /** Transfers the first bytes of {@code data} and leaves it as it is. */
+  void transfer(boolean write, long offset, IovecArray data, long byteCount) {
+    Direction direction = write ? Direction.TO_TARGET : Direction.FROM_TARGET;
+    data.copy(bytes.asSlice(offset, byteCount), byteCount, direction);
+  }
+
   @Override
   public long flush() {
     record("flush", 0, 0);
@@ -141,6 +152,11 @@ final class TestImage implements Image {
     writeCount.incrementAndGet();
     bytes.asSlice(offset, byteCount).fill((byte) 0);
     return 0;
+  }
+
+  @Override
+  public Optional<TransferQueue> openTransferQueue(int depth) {
+    return Optional.ofNullable(transferQueue);
   }
 
   @Override
