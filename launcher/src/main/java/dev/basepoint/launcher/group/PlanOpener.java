@@ -87,7 +87,10 @@ public final class PlanOpener {
                 "you may not use KVM: join the group that owns /dev/kvm (usually kvm)";
             default -> "run ./vmm-launch doctor";
           };
-      throw new IOException(e.getMessage() + "; " + advice, e);
+      // Without the device the host is unsuitable, which is another exit code than a missing input.
+      ErrnoException cause =
+          e.errno() == Errno.ENOENT ? new ErrnoException("open /dev/kvm", Errno.ENODEV) : e;
+      throw new IOException(e.getMessage() + "; " + advice, cause);
     }
   }
 
