@@ -2,6 +2,11 @@ package dev.basepoint.vmm.serial;
 
 import dev.basepoint.vmm.machine.InterruptLine;
 import dev.basepoint.vmm.machine.PortDevice;
+import dev.basepoint.vmm.state.MachineState;
+import dev.basepoint.vmm.state.SectionKind;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 
 /**
  * A 16550A serial port without a baud rate: bytes take no time on the wire, except while the
@@ -65,6 +70,9 @@ public final class Uart16550 implements PortDevice {
   private static final int MSR_TERI = 1 << 2;
 
   private static final int DIVISOR_9600_BAUD = 12;
+
+  /** Nine registers and flags, the divisor, the FIFO's count and content. */
+  private static final int STATE_BYTES = 9 + Short.BYTES + 1 + FIFO_BYTES;
 
   /** What is at the other end of the receiver. */
   @FunctionalInterface
@@ -345,5 +353,43 @@ public final class Uart16550 implements PortDevice {
       interrupt.raise();
     }
     pending = causes;
+  }
+
+  /** Saves the registers and what was received but not yet read. */
+  public synchronized void saveTo(MachineState state) {
+    ByteBuffer buffer = ByteBuffer.allocate(STATE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    buffer.put((byte) ier).put((byte) fcr).put((byte) lcr).put((byte) mcr).put((byte) scr);
+    buffer.put((byte) modemDeltas).put((byte) pending);
+    buffer.put((byte) (overrun ? 1 : 0)).put((byte) (transmitterEmptied ? 1 : 0));
+    buffer.putShort((short) divisor).put((byte) receivedCount);
+    for (int i = 0; i < receivedCount; i++) {
+      buffer.put(received[(receivedFirst + i) % FIFO_BYTES]);
+    }
+    state.put(SectionKind.UART, 0, buffer.array());
+  }
+
+  /**
+   * Takes over a saved port's state, before the machine runs.
+   *
+   * @throws IOException if it is damaged
+   */
+  public synchronized void restoreFrom(MachineState state) throws IOException {
+    ByteBuffer buffer = state.get(SectionKind.UART, 0);
+    if (buffer.remaining() != STATE_BYTES) {
+      throw new IOException("the saved state of the serial port is damaged");
+    }
+    ier = buffer.get() & IER_MASK;
+    fcr = Byte.toUnsignedInt(buffer.get());
+    lcr = Byte.toUnsignedInt(buffer.get());
+    mcr = buffer.get() & MCR_MASK;
+    scr = Byte.toUnsignedInt(buffer.get());
+    modemDeltas = buffer.get() & IER_MASK;
+    pending = buffer.get() & IER_MASK;
+    overrun = buffer.get() != 0;
+    transmitterEmptied = buffer.get() != 0;
+    divisor = Short.toUnsignedInt(buffer.getShort());
+    receivedFirst = 0;
+    receivedCount = Math.clamp(buffer.get(), 0, receiverDepth());
+    buffer.get(received);
   }
 }

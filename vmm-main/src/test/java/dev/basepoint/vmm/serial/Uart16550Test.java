@@ -2,11 +2,14 @@ package dev.basepoint.vmm.serial;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.basepoint.ipc.linux.Pipe;
 import dev.basepoint.ipc.linux.Syscalls;
 import dev.basepoint.ipc.loop.EventLoop;
+import dev.basepoint.vmm.state.MachineState;
+import dev.basepoint.vmm.state.SectionKind;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -181,6 +184,34 @@ final class Uart16550Test {
     uart.write(LCR, 2, 0x1003);
     assertEquals(0x03, in(LCR));
     assertEquals(0x10, in(MCR));
+  }
+
+  @Test
+  void savedPortGoesOnInAnother() throws IOException {
+    out(IIR, 0x81);
+    out(IER, 0x1);
+    out(LCR, 0x1b);
+    out(SCR, 0x77);
+    uart.receive((byte) 'a');
+    uart.receive((byte) 'b');
+    MachineState state = new MachineState();
+    uart.saveTo(state);
+    try (Pipe otherPipe = Pipe.create();
+        ConsoleOutput otherOutput = new ConsoleOutput(otherPipe.writeEnd(), loop)) {
+      uart = new Uart16550(otherOutput, interrupts::incrementAndGet, firstBytes::incrementAndGet);
+      uart.restoreFrom(MachineState.decode(state.encode()));
+      assertEquals(0x1, in(IER));
+      assertEquals(0x1b, in(LCR));
+      assertEquals(0x77, in(SCR));
+      assertEquals(0xcc, in(IIR));
+      assertEquals('a', in(DATA));
+      assertEquals('b', in(DATA));
+      assertEquals(0xc1, in(IIR));
+      assertEquals(1, interrupts.get(), "the edge was sent before the save");
+    }
+    MachineState damaged = new MachineState();
+    damaged.put(SectionKind.UART, 0, new byte[3]);
+    assertThrows(IOException.class, () -> uart.restoreFrom(damaged));
   }
 
   @Test
