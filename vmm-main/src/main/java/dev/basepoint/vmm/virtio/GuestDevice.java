@@ -49,19 +49,19 @@ public final class GuestDevice implements MachineDevice {
     this.loop = loop;
     shadow =
         new ShadowDevice(
-            controller.lock(),
+            controller.state().lock(),
             host.memory(),
             DeviceProfile.of(attachment.kind()),
             identity.queueCount(),
-            controller.counters(),
+            controller.state().counters(),
             new ShadowEvents());
     transport =
         new VirtioMmio(
             identity,
-            controller.config(),
+            controller.state().config(),
             host.memory(),
             host.interruptLine(slot.gsi()),
-            controller.lock(),
+            controller.state().lock(),
             new GuestActions());
     kicks = new EventFd[identity.queueCount()];
     for (int i = 0; i < kicks.length; i++) {
@@ -127,11 +127,11 @@ public final class GuestDevice implements MachineDevice {
 
   @Override
   public SupervisionReply.Group counters() {
-    controller.lock().lock();
+    controller.state().lock().lock();
     try {
-      return new SupervisionReply.Group(name, controller.counters().values());
+      return new SupervisionReply.Group(name, controller.state().counters().values());
     } finally {
-      controller.lock().unlock();
+      controller.state().lock().unlock();
     }
   }
 
@@ -152,17 +152,17 @@ public final class GuestDevice implements MachineDevice {
   private final class GuestActions implements DeviceActions {
     @Override
     public void activate(DriverSetup setup) {
-      controller.activate(setup);
+      controller.state().activate(setup);
     }
 
     @Override
     public void reset() {
-      controller.reset();
+      controller.state().reset();
     }
 
     @Override
     public void stopQueue(int index) {
-      controller.stopQueue(index);
+      controller.state().stopQueue(index);
     }
 
     @Override
@@ -173,12 +173,12 @@ public final class GuestDevice implements MachineDevice {
     @Override
     public boolean writeConfig(int offset, byte[] data, long features) {
       return writableConfig.accepts(offset, data, features)
-          && controller.writeConfig(new DeviceRequest.WriteConfig(offset, data));
+          && controller.state().writeConfig(new DeviceRequest.WriteConfig(offset, data));
     }
 
     @Override
     public void driverError(String what) {
-      controller.driverError(what);
+      controller.state().driverError(what);
     }
   }
 
@@ -190,13 +190,13 @@ public final class GuestDevice implements MachineDevice {
 
     @Override
     public void onGuestFault(String what) {
-      controller.driverError(what);
+      controller.state().driverError(what);
       transport.needsReset();
     }
 
     @Override
     public void onServerFault(String what) {
-      controller.serverFailed(what);
+      controller.state().serverFailed(what);
     }
   }
 }
