@@ -37,7 +37,7 @@ public final class Cli {
       return e.exitCode().code();
     } catch (ManifestException e) {
       e.problems().forEach(problem -> ManifestProblems.print(problem, terminal));
-      return ExitCode.MANIFEST_INVALID.code();
+      return ExitCode.INPUT_INVALID.code();
     } catch (Exception e) {
       error("internal error, please report it: " + e);
       terminal.err().println("With VMM_DEBUG=1 in the environment the next run says where.");

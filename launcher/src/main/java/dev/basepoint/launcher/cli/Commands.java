@@ -41,6 +41,7 @@ final class Commands {
             run(context),
             validate(context),
             doctor(context),
+            SandboxCommand.command(context),
             BenchCommand.command(context),
             version(context),
             completion(context),

@@ -7,7 +7,7 @@ package dev.basepoint.launcher.cli;
 public enum ExitCode {
   OK(0, "success; for run and demo: the guest powered itself off or was reset"),
   USAGE(2, "unknown command, option or argument"),
-  MANIFEST_INVALID(65, "the manifest is wrong; every problem is listed"),
+  INPUT_INVALID(65, "the manifest or policy is wrong; every problem is listed"),
   INPUT_MISSING(66, "a file named on the command line does not exist or cannot be read"),
   HOST_UNSUITABLE(69, "the host lacks something that is required; see doctor"),
   INTERNAL_ERROR(70, "a defect of this program"),

@@ -45,7 +45,7 @@ final class ValidateCommand {
         throw e;
       }
       printJson(false, null, e.problems());
-      return ExitCode.MANIFEST_INVALID.code();
+      return ExitCode.INPUT_INVALID.code();
     }
     if (Commands.json(arguments)) {
       printJson(true, ManifestWriter.write(loaded.vm()), loaded.warnings());

@@ -1,5 +1,7 @@
 package dev.basepoint.launcher.doctor;
 
+import dev.basepoint.sandbox.jail.HostIsolation;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,20 +19,26 @@ public final class Doctor {
   /** A doctor for the host that this process runs on. */
   public static Doctor ofThisHost() {
     HostFiles files = new HostFiles(Path.of("/"));
-    boolean root =
-        files.field("/proc/self/status", "Uid").map(ids -> ids.startsWith("0")).orElse(false);
     String path = System.getenv().getOrDefault("PATH", "/usr/bin:/bin");
-    return new Doctor(files, new Tools(path, root));
+    return new Doctor(files, new Tools(path));
   }
 
   /** All findings, those about KVM first; takes well below a second. */
   public List<Finding> inspect() {
     List<Finding> findings = new ArrayList<>();
     findings.addAll(new KvmChecks(files).inspect());
-    findings.addAll(new IsolationChecks(files, tools).inspect());
+    findings.addAll(isolation());
     findings.addAll(new CgroupChecks(files).inspect());
     findings.addAll(new NetworkChecks(files).inspect());
     findings.addAll(new MachineChecks(files, tools).inspect());
     return findings;
+  }
+
+  private List<Finding> isolation() {
+    try {
+      return new IsolationChecks(files, HostIsolation.examine()).inspect();
+    } catch (IOException e) {
+      return List.of(IsolationChecks.unknown(e));
+    }
   }
 }

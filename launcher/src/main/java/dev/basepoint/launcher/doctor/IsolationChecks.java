@@ -4,63 +4,108 @@ import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Landlock;
 import dev.basepoint.ipc.linux.MemFd;
+import dev.basepoint.sandbox.jail.HostIsolation;
+import dev.basepoint.sandbox.jail.HostIsolation.Facility;
+import dev.basepoint.sandbox.policy.Namespace;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** What processes can be locked in with: namespaces, seccomp, Landlock, memfd seals. */
 final class IsolationChecks {
   private static final String AREA = "isolation";
+  private static final String STRICT = "strict sandbox";
 
   /** Landlock ABI 5 controls ioctls on devices, 6 signals and abstract sockets. */
   private static final int LANDLOCK_ABI_WANTED = 6;
 
-  private static final Set<String> SECCOMP_ACTIONS = Set.of("kill_process", "errno", "log");
+  private static final Set<String> SECCOMP_ACTIONS = Set.of("errno", "user_notif");
 
   private final HostFiles files;
-  private final Tools tools;
+  private final HostIsolation isolation;
 
-  IsolationChecks(HostFiles files, Tools tools) {
+  IsolationChecks(HostFiles files, HostIsolation isolation) {
     this.files = files;
-    this.tools = tools;
+    this.isolation = isolation;
   }
 
   List<Finding> inspect() {
     List<Finding> findings = new ArrayList<>();
-    for (NamespaceKind kind : NamespaceKind.values()) {
-      findings.add(namespace(kind));
+    for (Namespace namespace : Namespace.values()) {
+      findings.add(namespace(namespace));
     }
     findings.add(seccomp());
     findings.add(landlock());
+    findings.add(strictSandbox());
     findings.add(memfd().asRequired());
     return findings;
   }
 
-  private Finding namespace(NamespaceKind kind) {
-    String feature = kind.key() + " namespace";
-    if (!files.exists("/proc/self/ns/" + kind.link())) {
+  private Finding namespace(Namespace namespace) {
+    String feature = namespace.id() + " namespace";
+    String link = namespace == Namespace.MOUNT ? "mnt" : namespace.id();
+    Optional<Facility> missing =
+        isolation.facilities().stream()
+            .filter(facility -> facility.name().equals(feature) && !facility.present())
+            .findFirst();
+    if (missing.isEmpty()) {
+      return Finding.ok(AREA, feature, "was made in a trial");
+    }
+    if (!files.exists("/proc/self/ns/" + link)) {
       return Finding.missing(
           AREA, feature, "not in this kernel", "processes cannot be separated by it");
     }
-    if (files.number("/proc/sys/user/max_" + kind.sysctl() + "_namespaces").orElse(1L) == 0) {
+    if (files.number("/proc/sys/user/max_" + link + "_namespaces").orElse(1L) == 0) {
       return Finding.missing(
           AREA,
           feature,
           "forbidden by /proc/sys/user",
-          "raise user.max_" + kind.sysctl() + "_namespaces with sysctl");
+          "raise user.max_" + link + "_namespaces with sysctl");
     }
-    return switch (tools.tryNamespace(kind)) {
-      case Tools.Trial.Worked _ -> Finding.ok(AREA, feature, "was made in a trial");
-      case Tools.Trial.Failed(String reason) ->
-          Finding.missing(
-              AREA,
-              feature,
-              reason,
-              "run as root, or allow unprivileged user namespaces on this host");
-      case Tools.Trial.NotTried(String reason) ->
-          Finding.degraded(
-              AREA, feature, "in the kernel, not tried: " + reason, "install util-linux to try it");
-    };
+    return Finding.missing(
+        AREA,
+        feature,
+        missing.get().detail(),
+        "run as root, or allow unprivileged user namespaces on this host");
+  }
+
+  /** Whether a process can be locked in as its policy demands. */
+  private Finding strictSandbox() {
+    List<Facility> refused = isolation.refusedByStrict();
+    if (!refused.isEmpty()) {
+      return Finding.missing(
+          AREA,
+          STRICT,
+          "lacks: " + names(refused),
+          "the strict sandbox does not start a process without them; see the finding about each");
+    }
+    List<Facility> replaced = isolation.replacedByStrict();
+    if (!replaced.isEmpty()) {
+      return Finding.degraded(
+          AREA,
+          STRICT,
+          "works without: " + names(replaced),
+          "for all of it run as root, where control groups for memory and pids are writable");
+    }
+    return Finding.ok(AREA, STRICT, "all of its " + isolation.facilities().size() + " facilities");
+  }
+
+  /** For a host that could not be examined. */
+  static Finding unknown(IOException problem) {
+    return Finding.missing(
+        AREA,
+        STRICT,
+        "the host could not be examined: " + problem.getMessage(),
+        "see whether /proc is mounted and readable");
+  }
+
+  private static String names(List<Facility> facilities) {
+    return facilities.stream()
+        .map(f -> f.detail().isEmpty() ? f.name() : f.name() + " (" + f.detail() + ")")
+        .collect(Collectors.joining(", "));
   }
 
   private Finding seccomp() {
@@ -73,7 +118,7 @@ final class IsolationChecks {
     return complete
         ? Finding.ok(AREA, "seccomp", actions)
         : Finding.degraded(
-            AREA, "seccomp", actions, "kill_process, errno and log are needed; use Linux 4.14");
+            AREA, "seccomp", actions, "errno and user_notif are needed; use Linux 5.11");
   }
 
   private static Finding landlock() {

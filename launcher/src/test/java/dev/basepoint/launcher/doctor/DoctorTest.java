@@ -4,9 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.basepoint.sandbox.jail.HostIsolation;
+import dev.basepoint.sandbox.jail.HostIsolation.Facility;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,20 +63,29 @@ final class DoctorTest {
     assertFalse(finding(findings, "KVM_CAP_MP_STATE").preventsRunning());
   }
 
+  private static Facility facility(String name, boolean present) {
+    return new Facility(name, present, present ? "" : "no " + name, true);
+  }
+
+  private List<Finding> isolation(Facility... facilities) {
+    return new IsolationChecks(new HostFiles(root), new HostIsolation(List.of(facilities)))
+        .inspect();
+  }
+
   @Test
   void namespaces() throws Exception {
-    Path bin = Files.createDirectories(root.resolve("bin"));
-    Tools tools = new Tools(bin.toString(), true);
-    Path unshare = bin.resolve("unshare");
-    Files.writeString(unshare, "#!/bin/sh\nif [ $1 = --mount ]; then echo no; exit 1; fi\n");
-    Files.setPosixFilePermissions(unshare, PosixFilePermissions.fromString("rwxr-xr-x"));
     for (String name : List.of("mnt", "pid", "net", "uts")) {
       file("/proc/self/ns/" + name, "");
     }
     file("/proc/sys/user/max_net_namespaces", "0\n");
-    List<Finding> findings = new IsolationChecks(new HostFiles(root), tools).inspect();
+    List<Finding> findings =
+        isolation(
+            facility("mount namespace", false),
+            facility("pid namespace", true),
+            facility("net namespace", false),
+            facility("cgroup namespace", false));
     assertEquals(Verdict.MISSING, finding(findings, "mount namespace").verdict());
-    assertEquals("no", finding(findings, "mount namespace").detail());
+    assertEquals("no mount namespace", finding(findings, "mount namespace").detail());
     assertEquals(Verdict.OK, finding(findings, "pid namespace").verdict());
     assertEquals("forbidden by /proc/sys/user", finding(findings, "net namespace").detail());
     assertEquals("not in this kernel", finding(findings, "cgroup namespace").detail());
@@ -83,17 +93,31 @@ final class DoctorTest {
   }
 
   @Test
+  void strictSandbox() {
+    Finding refused =
+        finding(
+            isolation(facility("landlock", false), facility("control group", false)),
+            "strict sandbox");
+    assertEquals(Verdict.MISSING, refused.verdict());
+    assertEquals("lacks: landlock (no landlock)", refused.detail());
+    assertFalse(refused.preventsRunning());
+    Finding weaker =
+        finding(
+            isolation(facility("landlock", true), facility("control group", false)),
+            "strict sandbox");
+    assertEquals(Verdict.DEGRADED, weaker.verdict());
+    assertEquals("works without: control group (no control group)", weaker.detail());
+    Finding whole = finding(isolation(facility("landlock", true)), "strict sandbox");
+    assertEquals(Verdict.OK, whole.verdict());
+  }
+
+  @Test
   void seccomp() throws Exception {
-    Tools tools = new Tools("", true);
     file("/proc/self/status", "Name:\tx\nSeccomp:\t0\nSeccomp_filters:\t0\n");
-    file("/proc/sys/kernel/seccomp/actions_avail", "kill_process errno log allow\n");
-    HostFiles files = new HostFiles(root);
-    assertEquals(
-        Verdict.OK, finding(new IsolationChecks(files, tools).inspect(), "seccomp").verdict());
+    file("/proc/sys/kernel/seccomp/actions_avail", "kill_process user_notif errno allow\n");
+    assertEquals(Verdict.OK, finding(isolation(), "seccomp").verdict());
     file("/proc/sys/kernel/seccomp/actions_avail", "kill_thread errno allow\n");
-    assertEquals(
-        Verdict.DEGRADED,
-        finding(new IsolationChecks(files, tools).inspect(), "seccomp").verdict());
+    assertEquals(Verdict.DEGRADED, finding(isolation(), "seccomp").verdict());
   }
 
   private Finding cgroupFinding() {
@@ -137,7 +161,7 @@ final class DoctorTest {
     file("/proc/meminfo", "MemTotal:  1048576 kB\nMemAvailable:  102400 kB\n");
     file("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
     List<Finding> findings =
-        new MachineChecks(new HostFiles(root), new Tools(root.toString(), false)).inspect();
+        new MachineChecks(new HostFiles(root), new Tools(root.toString())).inspect();
     assertEquals("100 of 1024 MiB available", finding(findings, "memory").detail());
     assertEquals(Verdict.DEGRADED, finding(findings, "memory").verdict());
     assertEquals("transparent: madvise, reserved: 0", finding(findings, "huge pages").detail());

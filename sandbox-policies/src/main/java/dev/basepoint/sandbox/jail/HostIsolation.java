@@ -19,10 +19,13 @@ public record HostIsolation(List<Facility> facilities) {
   static final String LANDLOCK = "landlock";
   static final String SECCOMP = "seccomp with user notification";
   static final String CONTROL_GROUP = "control group";
+  private static final String OWN_UID = "uid of its own";
 
   /** Facilities that a permissive sandbox can do without. */
-  static final Set<String> OPTIONAL =
-      Set.of(LANDLOCK, CONTROL_GROUP, "capabilities", "uid of its own");
+  static final Set<String> OPTIONAL = Set.of(LANDLOCK, CONTROL_GROUP, "capabilities", OWN_UID);
+
+  /** Facilities for which even a strict sandbox has a substitute; it gives notice of using it. */
+  private static final Set<String> REPLACEABLE = Set.of(CONTROL_GROUP, OWN_UID);
 
   private static final int PROBE_UID = 65534;
   private static final Duration PATIENCE = Duration.ofSeconds(5);
@@ -37,6 +40,20 @@ public record HostIsolation(List<Facility> facilities) {
 
   public HostIsolation {
     facilities = List.copyOf(facilities);
+  }
+
+  /** What this host lacks and a strict sandbox refuses to start without. */
+  public List<Facility> refusedByStrict() {
+    return facilities.stream()
+        .filter(facility -> !facility.present() && !REPLACEABLE.contains(facility.name()))
+        .toList();
+  }
+
+  /** What this host lacks and a strict sandbox has a weaker substitute for. */
+  public List<Facility> replacedByStrict() {
+    return facilities.stream()
+        .filter(facility -> !facility.present() && REPLACEABLE.contains(facility.name()))
+        .toList();
   }
 
   /** Tries them all; takes a few milliseconds. */
@@ -61,7 +78,7 @@ public record HostIsolation(List<Facility> facilities) {
             false));
     found.add(
         new Facility(
-            "uid of its own",
+            OWN_UID,
             privilege.full(),
             privilege.full() ? "" : "all processes run as uid " + privilege.uid(),
             false));

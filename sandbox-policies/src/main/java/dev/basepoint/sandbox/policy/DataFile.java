@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 
 /** Text resources of the {@code dev.basepoint.sandbox} package. */
 final class DataFile {
@@ -14,11 +15,19 @@ final class DataFile {
 
   /** The whole text of {@code file}. */
   static String text(String file) {
+    return find(file)
+        .orElseThrow(
+            () ->
+                new IllegalStateException(
+                    "resource " + FOLDER + file + " is missing from the build"));
+  }
+
+  /** The whole text of {@code file}, empty if there is none. */
+  static Optional<String> find(String file) {
     try (InputStream in = DataFile.class.getResourceAsStream(FOLDER + file)) {
-      if (in == null) {
-        throw new IllegalStateException("resource " + FOLDER + file + " is missing from the build");
-      }
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      return in == null
+          ? Optional.empty()
+          : Optional.of(new String(in.readAllBytes(), StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException("resource " + file, e);
     }

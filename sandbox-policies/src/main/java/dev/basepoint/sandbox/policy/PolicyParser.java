@@ -48,12 +48,16 @@ public final class PolicyParser {
     this.library = library;
   }
 
+  /** The fragments that shipped policies include. */
+  public static Library shippedFragments() {
+    return DataFile::find;
+  }
+
   /** Reads a role's shipped policy, which a build with a broken one does not contain. */
   public static Policy shipped(Role role) {
     try {
       String file = role.id() + SUFFIX;
-      return new PolicyParser(name -> Optional.of(DataFile.text(name)))
-          .parse(file, DataFile.text(file));
+      return new PolicyParser(shippedFragments()).parse(file, DataFile.text(file));
     } catch (PolicyException e) {
       throw new IllegalStateException("the shipped policy is broken: " + e.getMessage(), e);
     }
@@ -202,7 +206,7 @@ public final class PolicyParser {
     if (text.equals("given")) {
       return OptionalLong.empty();
     }
-    if (!text.matches("[0-9]{1,12}[KMG]?")) {
+    if (!text.matches("[0-9]{1,12}|[0-9]{1,9}[KMG]")) {
       throw statement.error("'" + text + "' is no number; write 123, 64K, 16M, 2G or 'given'");
     }
     char last = text.charAt(text.length() - 1);

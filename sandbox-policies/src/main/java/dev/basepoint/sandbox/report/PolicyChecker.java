@@ -14,6 +14,7 @@ import dev.basepoint.sandbox.policy.SyscallTable;
 import dev.basepoint.sandbox.policy.Verdict;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -96,7 +97,14 @@ public final class PolicyChecker {
   }
 
   private void replay(SyscallRule rule) {
-    long[] arguments = permittedArguments(rule);
+    Optional<long[]> found = permittedArguments(rule);
+    if (found.isEmpty()) {
+      failures.add(
+          "%s: '%s when %s' can never hold"
+              .formatted(rule.where(), rule.syscall().name(), rule.conditionText()));
+      return;
+    }
+    long[] arguments = found.get();
     expect(rule.syscall().number(), arguments);
     for (Condition condition : rule.conditions()) {
       for (List<ArgumentTest> escape : ArgumentSet.complement(condition.test())) {
@@ -110,14 +118,17 @@ public final class PolicyChecker {
     }
   }
 
-  private static long[] permittedArguments(SyscallRule rule) {
+  private static Optional<long[]> permittedArguments(SyscallRule rule) {
     long[] arguments = new long[6];
     for (Condition condition : rule.conditions()) {
-      arguments[condition.argument()] =
-          ArgumentSet.witness(testsOf(rule, condition.argument()), condition.maxValue())
-              .orElseThrow(() -> new IllegalStateException(rule.where() + " can never hold"));
+      OptionalLong value =
+          ArgumentSet.witness(testsOf(rule, condition.argument()), condition.maxValue());
+      if (value.isEmpty()) {
+        return Optional.empty();
+      }
+      arguments[condition.argument()] = value.getAsLong();
     }
-    return arguments;
+    return Optional.of(arguments);
   }
 
   /** Calls without a rule, by every known number and just past the end of the table. */

@@ -49,30 +49,35 @@ public final class PolicyPrinter {
     model.put("includes", policy.includes());
     List<Object> syscalls = new ArrayList<>();
     for (SyscallRule rule : policy.rules()) {
-      Map<String, Object> entry = new LinkedHashMap<>();
-      entry.put("syscall", rule.syscall().name());
-      entry.put("number", rule.syscall().number());
-      entry.put("verdict", PolicyExplainer.verdict(rule.verdict()));
-      entry.put("when", rule.conditionText());
-      entry.put("reason", rule.reason());
-      entry.put("where", rule.where().toString());
-      syscalls.add(entry);
+      syscalls.add(model(rule));
     }
     model.put("syscalls", syscalls);
     for (Map.Entry<String, List<Entry>> section : sections(policy).entrySet()) {
       if (!section.getKey().equals(SYSCALLS)) {
         List<Object> entries = new ArrayList<>();
         for (Entry entry : section.getValue()) {
-          entries.add(
-              Map.of(
-                  "what", entry.what(),
-                  "reason", entry.reason(),
-                  "where", entry.where().toString()));
+          Map<String, Object> fact = new LinkedHashMap<>();
+          fact.put("what", entry.what());
+          fact.put("reason", entry.reason());
+          fact.put("where", entry.where().toString());
+          entries.add(fact);
         }
         model.put(section.getKey(), entries);
       }
     }
     return model;
+  }
+
+  /** One rule, as {@link #model(Policy)} has it. */
+  public static Map<String, Object> model(SyscallRule rule) {
+    Map<String, Object> entry = new LinkedHashMap<>();
+    entry.put("syscall", rule.syscall().name());
+    entry.put("number", rule.syscall().number());
+    entry.put("verdict", PolicyExplainer.verdict(rule.verdict()));
+    entry.put("when", rule.conditionText());
+    entry.put("reason", rule.reason());
+    entry.put("where", rule.where().toString());
+    return entry;
   }
 
   private static Map<String, List<Entry>> sections(Policy policy) {
