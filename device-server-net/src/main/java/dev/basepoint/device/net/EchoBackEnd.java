@@ -78,7 +78,9 @@ final class EchoBackEnd implements PacketBackEnd {
     MemorySegment.copy(packet, 0, slots, (long) slot * slotBytes, answerBytes);
     lengths[slot] = answerBytes;
     count++;
-    arrived.signal();
+    if (count == 1) {
+      arrived.signal();
+    }
     return Sent.TAKEN;
   }
 

@@ -7,7 +7,8 @@ import dev.basepoint.ipc.server.DeviceServer;
 /** The process of role "net": a network device, virtio 1.2 section 5.1. */
 public final class Main {
   static final DeviceRole<SupervisionRequest.ConfigureNet> ROLE =
-      new DeviceRole<>("net", SupervisionRequest.ConfigureNet.class, NetDevice::create);
+      new DeviceRole<>("net", SupervisionRequest.ConfigureNet.class, NetDevice::create)
+          .rehearsedBy(new NetRehearsal());
 
   private Main() {}
 

@@ -37,6 +37,10 @@ final class NetDevice implements VirtioDevice {
   private final int mtuBytes;
   private final int queueSize;
   private boolean linkUp;
+
+  /** The back end's peer hung up; what it sent before may still be there to read. */
+  private boolean hungUp;
+
   private boolean gone;
 
   private EventLoop.Registration watch;
@@ -51,7 +55,7 @@ final class NetDevice implements VirtioDevice {
     mtuBytes = configuration.mtuBytes();
     queueSize = configuration.queueSize();
     linkUp = configuration.linkUp();
-    receiver = new Receiver(backEnd, host);
+    receiver = new Receiver(backEnd, mtuBytes, host);
     transmitter = new Transmitter(backEnd, host, SEGMENTS_MAX);
   }
 
@@ -101,14 +105,16 @@ final class NetDevice implements VirtioDevice {
 
   @Override
   public void activate(Activation activation) throws IOException {
-    backEnd.negotiated(activation.features());
+    if (!gone) {
+      backEnd.negotiated(activation.features());
+    }
     receiver.activate(activation.queue(RECEIVEQ), activation.features());
     transmitter.activate(activation.queue(TRANSMITQ), activation.features());
   }
 
   @Override
   public void start() {
-    if (backEnd.fd() != null && !gone) {
+    if (backEnd.fd() != null && !hungUp && !gone) {
       try {
         watchedEvents = 0;
         watch = host.loop().watch(backEnd.fd(), watchedEvents, this::onBackEndReady);
@@ -128,7 +134,7 @@ final class NetDevice implements VirtioDevice {
   private Progress receive() {
     Receiver.Stop stop = gone ? Receiver.Stop.GONE : receiver.process(linkUp);
     wantInput = stop == Receiver.Stop.BACK_END_EMPTY;
-    if (stop == Receiver.Stop.GONE) {
+    if (stop == Receiver.Stop.GONE || (wantInput && hungUp)) {
       loseBackEnd();
     }
     return Receiver.progress(stop);
@@ -136,45 +142,59 @@ final class NetDevice implements VirtioDevice {
 
   private Progress transmit() {
     Progress progress = transmitter.process(linkUp);
-    wantOutput = progress == Progress.BLOCKED || !backEnd.flushPending();
+    wantOutput = !gone && (progress == Progress.BLOCKED || !backEnd.flushPending());
     return progress;
   }
 
   private void onBackEndReady(int events) {
-    if ((events & Epoll.EPOLLOUT) != 0 && backEnd.flushPending()) {
-      wantOutput = false;
-      if (transmitter.queue() != null) {
-        transmitter.queue().resume();
-      }
-    }
     boolean hangup = (events & (Epoll.EPOLLHUP | Epoll.EPOLLERR)) != 0;
-    if (((events & Epoll.EPOLLIN) != 0 || hangup) && receiver.queue() != null) {
-      receiver.queue().resume();
+    if (hangup) {
+      // It cannot be masked, and watching on would only spin.
+      hungUp = true;
+      unwatch();
     }
-    if (hangup && (events & Epoll.EPOLLIN) == 0) {
-      // What the peer sent before it went has been read; watching on would only spin.
+    if ((hangup || (events & Epoll.EPOLLOUT) != 0) && backEnd.flushPending()) {
+      wantOutput = false;
+      resume(transmitter.queue());
+    }
+    if (hangup && receiver.queue() == null) {
       loseBackEnd();
+    } else if (hangup || (events & Epoll.EPOLLIN) != 0) {
+      resume(receiver.queue());
     }
     updateWatch();
   }
 
+  private static void resume(QueuePort queue) {
+    if (queue != null) {
+      queue.resume();
+    }
+  }
+
   private void loseBackEnd() {
-    if (!gone) {
-      gone = true;
-      wantInput = false;
-      wantOutput = false;
-      host.warn("the network back end is gone; the link is down");
-      changeLink(false);
+    if (gone) {
+      return;
+    }
+    gone = true;
+    wantInput = false;
+    wantOutput = false;
+    unwatch();
+    backEnd.close();
+    host.warn("the network back end is gone; the link is down");
+    changeLink(false);
+    // Packets that waited for the back end are dropped now; not from inside another queue's turn.
+    host.loop().execute(() -> resume(transmitter.queue()));
+  }
+
+  private void unwatch() {
+    if (watch != null) {
+      watch.cancel();
+      watch = null;
     }
   }
 
   private void updateWatch() {
     if (watch == null) {
-      return;
-    }
-    if (gone) {
-      watch.cancel();
-      watch = null;
       return;
     }
     int events = (wantInput ? Epoll.EPOLLIN : 0) | (wantOutput ? Epoll.EPOLLOUT : 0);
@@ -192,10 +212,8 @@ final class NetDevice implements VirtioDevice {
   public void quiesce() {
     wantInput = false;
     wantOutput = false;
-    if (watch != null) {
-      watch.cancel();
-      watch = null;
-    }
+    unwatch();
+    receiver.quiesce();
   }
 
   @Override

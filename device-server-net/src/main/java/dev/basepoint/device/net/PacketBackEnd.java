@@ -13,7 +13,7 @@ interface PacketBackEnd extends AutoCloseable {
   /** {@link #receive}: nothing has arrived. */
   int NOTHING = 0;
 
-  /** {@link #receive}: the peer is gone for good. */
+  /** {@link #receive}: the peer is gone for good; nothing but {@link #close} may follow. */
   int GONE = -1;
 
   /** {@link #receive}: something arrived that is no packet; it was consumed. */
@@ -53,7 +53,7 @@ interface PacketBackEnd extends AutoCloseable {
    * Sends a packet.
    *
    * @param header the driver's virtio-net header, checked, {@link VirtioNetHeader#BYTES} long
-   * @param packet the packet without header, 1 byte to {@link #FRAME_BYTES_MAX}; empty afterwards
+   * @param packet the packet without header, 1 byte to {@link #FRAME_BYTES_MAX}
    */
   Sent send(MemorySegment header, IovecArray packet);
 

@@ -40,7 +40,9 @@ final class StreamBackEnd implements PacketBackEnd {
   private int inTo;
   private int outFrom;
   private int outTo;
-  private boolean gone;
+
+  /** Nobody reads any more; what the peer sent may still be read. */
+  private boolean unwritable;
 
   /**
    * @param segmentsMax the most memory ranges of a packet
@@ -73,7 +75,6 @@ final class StreamBackEnd implements PacketBackEnd {
       if (available >= LENGTH_BYTES) {
         int packetBytes = in.get(U32_BE, inFrom);
         if (packetBytes < ETHERNET_HEADER_BYTES || packetBytes > FRAME_BYTES_MAX) {
-          gone = true;
           return GONE;
         }
         if (available - LENGTH_BYTES >= packetBytes) {
@@ -92,9 +93,6 @@ final class StreamBackEnd implements PacketBackEnd {
 
   /** Reads more of the stream; returns a positive number, NOTHING or GONE. */
   private int fill() {
-    if (gone) {
-      return GONE;
-    }
     // Moving the rest to the front leaves room for a packet of any length.
     MemorySegment.copy(in, inFrom, in, 0, inTo - inFrom);
     inTo -= inFrom;
@@ -104,7 +102,6 @@ final class StreamBackEnd implements PacketBackEnd {
       return NOTHING;
     }
     if (count <= 0) {
-      gone = true;
       return GONE;
     }
     inTo += (int) count;
@@ -113,7 +110,7 @@ final class StreamBackEnd implements PacketBackEnd {
 
   @Override
   public Sent send(MemorySegment header, IovecArray packet) {
-    if (gone) {
+    if (unwritable) {
       return Sent.DROPPED;
     }
     if (!flushPending()) {
@@ -129,7 +126,7 @@ final class StreamBackEnd implements PacketBackEnd {
       return Sent.LATER;
     }
     if (count < 0) {
-      gone = true;
+      unwritable = true;
       return Sent.DROPPED;
     }
     if (count < LENGTH_BYTES + packetBytes) {
@@ -149,7 +146,7 @@ final class StreamBackEnd implements PacketBackEnd {
         return false;
       }
       if (count < 0) {
-        gone = true;
+        unwritable = true;
         outTo = outFrom;
         return true;
       }

@@ -23,7 +23,7 @@ final class VirtioNetHeader {
   private static final long GSO_SIZE = HDR_LEN + 2;
   private static final long CSUM_START = GSO_SIZE + 2;
   private static final long CSUM_OFFSET = CSUM_START + 2;
-  private static final long NUM_BUFFERS = CSUM_OFFSET + 2;
+  static final long NUM_BUFFERS = CSUM_OFFSET + 2;
 
   private static final int VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
   private static final int VIRTIO_NET_HDR_F_DATA_VALID = 2;
@@ -38,11 +38,13 @@ final class VirtioNetHeader {
 
   /** Makes a header that asks for nothing. */
   static void clear(MemorySegment header, long offset) {
-    header.asSlice(offset, BYTES).fill((byte) 0);
+    header.set(ValueLayout.JAVA_LONG_UNALIGNED, offset, 0);
+    header.set(ValueLayout.JAVA_INT_UNALIGNED, offset + Long.BYTES, 0);
   }
 
-  static void setNumBuffers(MemorySegment header, long offset, int buffers) {
-    header.set(U16, offset + NUM_BUFFERS, (short) buffers);
+  /** Whether this is one large segment that stands for several packets. */
+  static boolean isSegment(MemorySegment header) {
+    return header.get(ValueLayout.JAVA_BYTE, GSO_TYPE) != VIRTIO_NET_HDR_GSO_NONE;
   }
 
   /**
@@ -61,34 +63,52 @@ final class VirtioNetHeader {
         return false;
       }
     }
-    int gso = Byte.toUnsignedInt(header.get(ValueLayout.JAVA_BYTE, GSO_TYPE));
-    if ((gso & VIRTIO_NET_HDR_GSO_ECN) != 0
-        && (features & NetFeatures.VIRTIO_NET_F_HOST_ECN) == 0) {
-      return false;
-    }
-    long wanted =
-        switch (gso & ~VIRTIO_NET_HDR_GSO_ECN) {
-          case VIRTIO_NET_HDR_GSO_NONE -> 0;
-          case VIRTIO_NET_HDR_GSO_TCPV4 -> NetFeatures.VIRTIO_NET_F_HOST_TSO4;
-          case VIRTIO_NET_HDR_GSO_TCPV6 -> NetFeatures.VIRTIO_NET_F_HOST_TSO6;
-          default -> -1;
-        };
-    if (wanted == 0) {
-      return gso == VIRTIO_NET_HDR_GSO_NONE;
-    }
-    return wanted > 0 && (features & wanted) != 0 && needsCsum && header.get(U16, GSO_SIZE) != 0;
+    return isSegmentationAllowed(
+            header,
+            features,
+            NetFeatures.VIRTIO_NET_F_HOST_TSO4,
+            NetFeatures.VIRTIO_NET_F_HOST_TSO6,
+            NetFeatures.VIRTIO_NET_F_HOST_ECN)
+        && (!isSegment(header) || (needsCsum && header.get(U16, GSO_SIZE) != 0));
   }
 
-  /** Takes out of a device's header what the driver did not negotiate. */
-  static void restrictForDriver(MemorySegment header, long offset, long features) {
-    if ((features & NetFeatures.VIRTIO_NET_F_GUEST_CSUM) == 0) {
-      clear(header, offset);
-    } else {
-      int flags =
-          header.get(ValueLayout.JAVA_BYTE, offset + FLAGS)
-              & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
-      header.set(ValueLayout.JAVA_BYTE, offset + FLAGS, (byte) flags);
+  private static boolean isSegmentationAllowed(
+      MemorySegment header, long features, long tso4, long tso6, long ecn) {
+    int gso = Byte.toUnsignedInt(header.get(ValueLayout.JAVA_BYTE, GSO_TYPE));
+    if (gso == VIRTIO_NET_HDR_GSO_NONE) {
+      return true;
     }
+    if ((gso & VIRTIO_NET_HDR_GSO_ECN) != 0 && (features & ecn) == 0) {
+      return false;
+    }
+    return switch (gso & ~VIRTIO_NET_HDR_GSO_ECN) {
+      case VIRTIO_NET_HDR_GSO_TCPV4 -> (features & tso4) != 0;
+      case VIRTIO_NET_HDR_GSO_TCPV6 -> (features & tso6) != 0;
+      default -> false;
+    };
+  }
+
+  /**
+   * Takes flags out of a back end's header that the driver did not negotiate, section 5.1.6.4.1.
+   *
+   * @return false if the driver cannot take the packet: it is one that waited in the back end since
+   *     a driver was there that had negotiated more
+   */
+  static boolean adaptForDriver(MemorySegment header, long features) {
+    int flags = header.get(ValueLayout.JAVA_BYTE, FLAGS);
+    if ((features & NetFeatures.VIRTIO_NET_F_GUEST_CSUM) == 0) {
+      boolean incomplete = (flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 || isSegment(header);
+      clear(header, 0);
+      return !incomplete;
+    }
+    int known = flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
+    header.set(ValueLayout.JAVA_BYTE, FLAGS, (byte) known);
+    return isSegmentationAllowed(
+        header,
+        features,
+        NetFeatures.VIRTIO_NET_F_GUEST_TSO4,
+        NetFeatures.VIRTIO_NET_F_GUEST_TSO6,
+        NetFeatures.VIRTIO_NET_F_GUEST_ECN);
   }
 
   /** What a TAP gets in place of the driver's num_buffers, which has no meaning there. */

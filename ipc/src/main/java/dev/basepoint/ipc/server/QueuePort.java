@@ -94,6 +94,14 @@ public final class QueuePort {
   }
 
   /**
+   * Whether a chain can be put back: no other was popped after it, a malformed one included, which
+   * {@link #pop} has returned to the driver.
+   */
+  public boolean isLastPopped(int headId) {
+    return queue.isLastPopped(headId);
+  }
+
+  /**
    * Returns a chain; the driver sees it after {@link #flush}.
    *
    * @param writtenBytes how many bytes were written from the start of the chain's writable part

@@ -163,15 +163,19 @@ public final class DeviceQueue {
    * @throws IllegalArgumentException if another chain was popped last
    */
   public void unpop(int headId) {
-    int last = (nextAvail - 1) & 0xffff;
-    if (headId < 0
-        || headId >= queueSize
-        || !headInFlight[headId]
-        || poppedHeads[last & mask] != headId) {
+    if (!isLastPopped(headId)) {
       throw new IllegalArgumentException("head " + headId + " was not popped last");
     }
     headInFlight[headId] = false;
-    nextAvail = last;
+    nextAvail = (nextAvail - 1) & 0xffff;
+  }
+
+  /** Whether {@link #unpop} would accept this chain: it is in flight, and the last one popped. */
+  public boolean isLastPopped(int headId) {
+    return headId >= 0
+        && headId < queueSize
+        && headInFlight[headId]
+        && poppedHeads[(nextAvail - 1) & mask] == headId;
   }
 
   /**

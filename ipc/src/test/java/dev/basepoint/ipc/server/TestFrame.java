@@ -95,9 +95,35 @@ public final class TestFrame implements DeviceHost, AutoCloseable {
     }
   }
 
+  /**
+   * As {@link #kick}, for a device that may keep chains in flight until it gets more of them; what
+   * it can do without is done when this returns.
+   */
+  public void kickAndKeep(int queue) throws IOException {
+    QueuePort port = activation.queue(queue);
+    port.kick().signal();
+    loop.runOnce(1);
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    while (isRunnable(port)) {
+      loop.runOnce(1);
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("the device hangs");
+      }
+    }
+  }
+
+  /** Whether a queue has nothing in flight and nothing in its ring, so that no event moves it. */
+  public boolean isIdle(int queue) {
+    QueuePort port = activation.queue(queue);
+    return port.inFlight() == 0 && !port.queue().hasPending();
+  }
+
   private boolean isBusy(QueuePort port) {
-    return port.inFlight() > 0
-        || (port.isOpen() && !port.isBlocked() && port.queue().hasPending())
+    return port.inFlight() > 0 || isRunnable(port);
+  }
+
+  private boolean isRunnable(QueuePort port) {
+    return (port.isOpen() && !port.isBlocked() && port.queue().hasPending())
         || (!port.isOpen() && broken == null);
   }
 
