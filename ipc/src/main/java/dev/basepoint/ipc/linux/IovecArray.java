@@ -23,6 +23,9 @@ public final class IovecArray {
   private static final long LEN_OFFSET = 8;
   private static final long BYTES = 16;
 
+  /** For entries to be read without making a segment of each, which would allocate per packet. */
+  private static final MemorySegment ADDRESS_SPACE = Libc.view(0, Long.MAX_VALUE);
+
   private final MemorySegment entries;
   private final int capacity;
   private int count;
@@ -89,7 +92,7 @@ public final class IovecArray {
     for (int i = 0; i < count; i++) {
       long base = entries.get(ValueLayout.JAVA_LONG, i * BYTES + BASE_OFFSET);
       long length = entries.get(ValueLayout.JAVA_LONG, i * BYTES + LEN_OFFSET);
-      MemorySegment.copy(Libc.view(base, length), 0, target, done, length);
+      MemorySegment.copy(ADDRESS_SPACE, base, target, done, length);
       done += length;
     }
     return done;
