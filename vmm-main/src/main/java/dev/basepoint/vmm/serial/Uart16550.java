@@ -29,7 +29,7 @@ import java.nio.ByteOrder;
  */
 public final class Uart16550 implements PortDevice {
   public static final int PORTS = 8;
-  static final int FIFO_BYTES = 16;
+  static final int FIFO_BYTES = ReceiverFifo.CAPACITY;
 
   private static final int IER_RDI = 1;
   private static final int IER_THRI = 1 << 1;
@@ -50,29 +50,15 @@ public final class Uart16550 implements PortDevice {
 
   private static final int LCR_DLAB = 1 << 7;
 
-  private static final int MCR_DTR = 1;
-  private static final int MCR_RTS = 1 << 1;
-  private static final int MCR_OUT1 = 1 << 2;
-  private static final int MCR_OUT2 = 1 << 3;
-  private static final int MCR_LOOP = 1 << 4;
-  private static final int MCR_MASK = 0x1f;
-
   private static final int LSR_DR = 1;
   private static final int LSR_OE = 1 << 1;
   private static final int LSR_THRE = 1 << 5;
   private static final int LSR_TEMT = 1 << 6;
 
-  private static final int MSR_CTS = 1 << 4;
-  private static final int MSR_DSR = 1 << 5;
-  private static final int MSR_RI = 1 << 6;
-  private static final int MSR_DCD = 1 << 7;
-  private static final int MSR_DELTA_SHIFT = 4;
-  private static final int MSR_TERI = 1 << 2;
-
   private static final int DIVISOR_9600_BAUD = 12;
 
-  /** Nine registers and flags, the divisor, the FIFO's count and content. */
-  private static final int STATE_BYTES = 9 + Short.BYTES + 1 + FIFO_BYTES;
+  /** Seven registers and flags, the modem lines, the divisor, the FIFO's count and content. */
+  private static final int STATE_BYTES = 7 + 2 * Short.BYTES + 1 + FIFO_BYTES;
 
   /** What is at the other end of the receiver. */
   @FunctionalInterface
@@ -86,19 +72,16 @@ public final class Uart16550 implements PortDevice {
   private final Runnable onFirstByte;
   private ReceiverRoom receiverRoom = () -> {};
 
-  private final byte[] received = new byte[FIFO_BYTES];
-  private int receivedFirst;
-  private int receivedCount;
+  private final ReceiverFifo received = new ReceiverFifo();
+  private final ModemLines modem = new ModemLines();
   private boolean inputHeld;
 
   private int ier;
   private int fcr;
   private int lcr;
-  private int mcr;
   private int scr;
   private int divisor = DIVISOR_9600_BAUD;
   private boolean overrun;
-  private int modemDeltas;
   private boolean transmitterEmptied;
   private boolean firstByteSeen;
 
@@ -122,7 +105,7 @@ public final class Uart16550 implements PortDevice {
 
   /** How many bytes {@link #receive} can take now; if 0, the room listener will be called. */
   public synchronized int receiverFree() {
-    int free = receiverDepth() - receivedCount;
+    int free = receiverDepth() - received.count();
     inputHeld = free <= 0;
     return Math.max(0, free);
   }
@@ -164,9 +147,9 @@ public final class Uart16550 implements PortDevice {
           case 1 -> divisorAccess() ? divisor >> Byte.SIZE : ier;
           case 2 -> readIir();
           case 3 -> lcr;
-          case 4 -> mcr;
+          case 4 -> modem.mcr();
           case 5 -> readLsr();
-          case 6 -> readMsr();
+          case 6 -> modem.readMsr();
           default -> scr;
         };
     updateInterrupt();
@@ -191,7 +174,7 @@ public final class Uart16550 implements PortDevice {
       }
       case 2 -> writeFcr(value);
       case 3 -> lcr = value;
-      case 4 -> writeMcr(value);
+      case 4 -> modem.setMcr(value);
       case 7 -> scr = value;
       default -> {
         // LSR and MSR are read-only.
@@ -206,7 +189,7 @@ public final class Uart16550 implements PortDevice {
 
   private void transmit(byte value) {
     transmitterEmptied = false;
-    if ((mcr & MCR_LOOP) != 0) {
+    if (modem.isLoopBack()) {
       enqueue(value);
       transmitterEmptied = true;
       return;
@@ -220,7 +203,7 @@ public final class Uart16550 implements PortDevice {
   }
 
   private boolean transmitterReady() {
-    return (mcr & MCR_LOOP) != 0 || output.hasRoom();
+    return modem.isLoopBack() || output.hasRoom();
   }
 
   private int receiverDepth() {
@@ -228,22 +211,12 @@ public final class Uart16550 implements PortDevice {
   }
 
   private void enqueue(byte value) {
-    if (receivedCount >= receiverDepth()) {
-      overrun = true;
-      return;
-    }
-    received[(receivedFirst + receivedCount) % FIFO_BYTES] = value;
-    receivedCount++;
+    overrun |= !received.offer(value, receiverDepth());
   }
 
   private int dequeue() {
-    if (receivedCount == 0) {
-      return 0;
-    }
-    int value = Byte.toUnsignedInt(received[receivedFirst]);
-    receivedFirst = (receivedFirst + 1) % FIFO_BYTES;
-    receivedCount--;
-    if (receivedCount == 0) {
+    int value = received.poll();
+    if (received.count() == 0) {
       askForInput();
     }
     return value;
@@ -268,42 +241,14 @@ public final class Uart16550 implements PortDevice {
     boolean toggled = ((value ^ fcr) & FCR_ENABLE_FIFO) != 0;
     fcr = value;
     if (toggled || (value & FCR_CLEAR_RCVR) != 0) {
-      receivedCount = 0;
+      received.clear();
       askForInput();
     }
   }
 
-  private void writeMcr(int value) {
-    int before = modemLines();
-    mcr = value & MCR_MASK;
-    int after = modemLines();
-    int changed = before ^ after;
-    // RI reports only its trailing edge.
-    int deltas = changed >> MSR_DELTA_SHIFT & ~MSR_TERI;
-    boolean ringEnded = (before & MSR_RI) != 0 && (after & MSR_RI) == 0;
-    modemDeltas |= deltas | (ringEnded ? MSR_TERI : 0);
-  }
-
-  /** In loop-back mode the port's own outputs, otherwise a peer that is always there. */
-  private int modemLines() {
-    if ((mcr & MCR_LOOP) == 0) {
-      return MSR_CTS | MSR_DSR | MSR_DCD;
-    }
-    return ((mcr & MCR_RTS) != 0 ? MSR_CTS : 0)
-        | ((mcr & MCR_DTR) != 0 ? MSR_DSR : 0)
-        | ((mcr & MCR_OUT1) != 0 ? MSR_RI : 0)
-        | ((mcr & MCR_OUT2) != 0 ? MSR_DCD : 0);
-  }
-
-  private int readMsr() {
-    int value = modemLines() | modemDeltas;
-    modemDeltas = 0;
-    return value;
-  }
-
   private int readLsr() {
     int value =
-        (receivedCount > 0 ? LSR_DR : 0)
+        (received.count() > 0 ? LSR_DR : 0)
             | (overrun ? LSR_OE : 0)
             | (transmitterReady() ? LSR_THRE | LSR_TEMT : 0);
     overrun = false;
@@ -318,7 +263,7 @@ public final class Uart16550 implements PortDevice {
       return IIR_RLSI | fifo;
     }
     if ((causes & IER_RDI) != 0) {
-      return (receivedCount >= triggerLevel() ? IIR_RDI : IIR_RX_TIMEOUT) | fifo;
+      return (received.count() >= triggerLevel() ? IIR_RDI : IIR_RX_TIMEOUT) | fifo;
     }
     if ((causes & IER_THRI) != 0) {
       transmitterEmptied = false;
@@ -341,10 +286,10 @@ public final class Uart16550 implements PortDevice {
 
   private int causes() {
     return ier
-        & ((receivedCount > 0 ? IER_RDI : 0)
+        & ((received.count() > 0 ? IER_RDI : 0)
             | (transmitterEmptied ? IER_THRI : 0)
             | (overrun ? IER_RLSI : 0)
-            | (modemDeltas != 0 ? IER_MSI : 0));
+            | (modem.hasChanged() ? IER_MSI : 0));
   }
 
   private void updateInterrupt() {
@@ -358,13 +303,11 @@ public final class Uart16550 implements PortDevice {
   /** Saves the registers and what was received but not yet read. */
   public synchronized void saveTo(MachineState state) {
     ByteBuffer buffer = ByteBuffer.allocate(STATE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    buffer.put((byte) ier).put((byte) fcr).put((byte) lcr).put((byte) mcr).put((byte) scr);
-    buffer.put((byte) modemDeltas).put((byte) pending);
+    buffer.put((byte) ier).put((byte) fcr).put((byte) lcr).put((byte) scr);
+    buffer.put((byte) pending);
     buffer.put((byte) (overrun ? 1 : 0)).put((byte) (transmitterEmptied ? 1 : 0));
-    buffer.putShort((short) divisor).put((byte) receivedCount);
-    for (int i = 0; i < receivedCount; i++) {
-      buffer.put(received[(receivedFirst + i) % FIFO_BYTES]);
-    }
+    buffer.putShort((short) modem.saved()).putShort((short) divisor);
+    received.save(buffer);
     state.put(SectionKind.UART, 0, buffer.array());
   }
 
@@ -381,15 +324,12 @@ public final class Uart16550 implements PortDevice {
     ier = buffer.get() & IER_MASK;
     fcr = Byte.toUnsignedInt(buffer.get());
     lcr = Byte.toUnsignedInt(buffer.get());
-    mcr = buffer.get() & MCR_MASK;
     scr = Byte.toUnsignedInt(buffer.get());
-    modemDeltas = buffer.get() & IER_MASK;
     pending = buffer.get() & IER_MASK;
     overrun = buffer.get() != 0;
     transmitterEmptied = buffer.get() != 0;
+    modem.restore(buffer.getShort());
     divisor = Short.toUnsignedInt(buffer.getShort());
-    receivedFirst = 0;
-    receivedCount = Math.clamp(buffer.get(), 0, receiverDepth());
-    buffer.get(received);
+    received.restore(buffer, receiverDepth());
   }
 }
