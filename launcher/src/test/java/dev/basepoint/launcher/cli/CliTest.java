@@ -224,7 +224,7 @@ final class CliTest {
     Ended ended = run("--help");
     assertEquals(0, ended.exitCode);
     for (String command :
-        List.of("demo", "run", "validate", "doctor", "version", "completion", "help")) {
+        List.of("demo", "run", "validate", "doctor", "sandbox", "version", "completion", "help")) {
       assertTrue(ended.out.contains("\n  " + command + " "), command);
       Ended own = run(command, "--help");
       assertEquals(0, own.exitCode, own.err);
