@@ -9,6 +9,7 @@ import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
 import dev.basepoint.ipc.control.SupervisionProtocol;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.SandboxOrder;
 import dev.basepoint.ipc.linux.Syscalls;
 import dev.basepoint.vmm.machine.VmListener;
 import java.io.IOException;
@@ -26,6 +27,7 @@ import java.util.function.Consumer;
  *                                                        +--- guest ended ------+--> ENDED
  * </pre>
  *
+ * EnterSandbox comes between Hello and ConfigureVm, at most once; without a sandbox it never comes.
  * Ping and Stop are allowed at any time after Hello, ReadCounters from CONFIGURED on. All methods
  * run on the main thread.
  */
@@ -37,6 +39,7 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
   private enum State {
     FRESH,
     GREETED,
+    SANDBOXED,
     CONFIGURED,
     RUNNING,
     PAUSED,
@@ -67,6 +70,7 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
   public SupervisionReply handle(SupervisionRequest request) throws IOException {
     return switch (request) {
       case SupervisionRequest.Hello hello -> greet(hello);
+      case SupervisionRequest.EnterSandbox order -> enterSandbox(order);
       case SupervisionRequest.ConfigureVm config -> configure(config);
       case SupervisionRequest.RunVm _ -> run();
       case SupervisionRequest.PauseVm _ -> pause();
@@ -108,11 +112,23 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     return new SupervisionReply.Hello(SupervisionProtocol.VERSION, 0, ROLE, Syscalls.getpid());
   }
 
+  private SupervisionReply enterSandbox(SupervisionRequest.EnterSandbox order) throws IOException {
+    require(state == State.GREETED, order);
+    // Should the order fail half-way, the process must not go on without the rest of it.
+    stopRequested = true;
+    SupervisionReply reply =
+        new SupervisionReply.Sandboxed(SandboxOrder.ofBytes(order.order()).apply().orElse(null));
+    stopRequested = false;
+    state = State.SANDBOXED;
+    return reply;
+  }
+
   private SupervisionReply configure(SupervisionRequest.ConfigureVm config) throws IOException {
-    if (state != State.GREETED) {
+    boolean allowed = state == State.GREETED || state == State.SANDBOXED;
+    if (!allowed) {
       discard(config);
     }
-    require(state == State.GREETED, config);
+    require(allowed, config);
     events.accept(new SupervisionEvent.Milestone("configured", System.nanoTime()));
     try {
       session = VmSession.create(config, listener);

@@ -131,7 +131,12 @@ public final class Requester<Q, A, E> implements AutoCloseable {
   private void dispatch(Protocol.Answer<A, E> answer) throws ProtocolException {
     switch (answer) {
       case Event<A, E>(E event) -> listener.onEvent(event);
-      case Reply<A, E>(long id, A body) -> pending(id).complete(body);
+      case Reply<A, E>(long id, A body) -> {
+        if (!pending(id).complete(body)) {
+          // Too late: nobody takes over what descriptors it has.
+          protocol.encodeAnswer(answer).discard();
+        }
+      }
       case Failure<A, E>(long id, RequestFailedException.Code code, String message) ->
           pending(id)
               .completeExceptionally(
@@ -146,7 +151,7 @@ public final class Requester<Q, A, E> implements AutoCloseable {
         return reply;
       }
       if (expired.remove(id)) {
-        return new CompletableFuture<>();
+        return CompletableFuture.failedFuture(new TimeoutException());
       }
     }
     throw new ProtocolException(

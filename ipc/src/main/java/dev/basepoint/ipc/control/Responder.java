@@ -13,7 +13,7 @@ public final class Responder<Q, A, E> implements AutoCloseable {
   /** Serves requests, one at a time, in order. */
   public interface Handler<Q, A> {
     /**
-     * Serves one request.
+     * Serves one request. Descriptors in the reply are given away: they are closed here once sent.
      *
      * @throws RequestFailedException to refuse it; the channel goes on
      * @throws IOException for a failed operation; reported to the peer, and the channel goes on
@@ -68,7 +68,12 @@ public final class Responder<Q, A, E> implements AutoCloseable {
   }
 
   private void send(Protocol.Answer<A, E> answer) throws IOException {
-    channel.send(protocol.encodeAnswer(answer), System.nanoTime() + SEND_TIMEOUT_NANOS);
+    Frame frame = protocol.encodeAnswer(answer);
+    try {
+      channel.send(frame, System.nanoTime() + SEND_TIMEOUT_NANOS);
+    } finally {
+      frame.discard();
+    }
   }
 
   @Override

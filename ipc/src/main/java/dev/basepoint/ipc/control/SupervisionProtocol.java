@@ -11,6 +11,7 @@ import dev.basepoint.ipc.control.proto.CounterGroup;
 import dev.basepoint.ipc.control.proto.CountersReport;
 import dev.basepoint.ipc.control.proto.DeviceAttachment;
 import dev.basepoint.ipc.control.proto.DeviceFailed;
+import dev.basepoint.ipc.control.proto.EnterSandbox;
 import dev.basepoint.ipc.control.proto.GuestMarker;
 import dev.basepoint.ipc.control.proto.GuestReady;
 import dev.basepoint.ipc.control.proto.GuestStopped;
@@ -19,6 +20,7 @@ import dev.basepoint.ipc.control.proto.PauseVm;
 import dev.basepoint.ipc.control.proto.ReadCounters;
 import dev.basepoint.ipc.control.proto.ResumeVm;
 import dev.basepoint.ipc.control.proto.RunVm;
+import dev.basepoint.ipc.control.proto.Sandboxed;
 import dev.basepoint.ipc.control.proto.SetLink;
 import dev.basepoint.ipc.control.proto.StopProcess;
 import dev.basepoint.ipc.control.proto.SupervisionAnswerFrame;
@@ -36,7 +38,7 @@ import java.util.List;
 public final class SupervisionProtocol
     implements Protocol<SupervisionRequest, SupervisionReply, SupervisionEvent> {
   /** Raised when an old peer would misunderstand a message. */
-  public static final int VERSION = 1;
+  public static final int VERSION = 2;
 
   @Override
   public Frame encodeRequest(Request<SupervisionRequest> request) {
@@ -51,6 +53,8 @@ public final class SupervisionProtocol
               SupervisionHello.newBuilder()
                   .setProtocolVersion(version)
                   .setFeatureBits(featureBits));
+      case SupervisionRequest.EnterSandbox(byte[] order) ->
+          frame.setEnterSandbox(EnterSandbox.newBuilder().setOrder(ByteString.copyFrom(order)));
       case SupervisionRequest.ConfigureVm vm -> frame.setConfigureVm(configureVm(vm, fds));
       case SupervisionRequest.ConfigureBlk blk -> frame.setConfigureBlk(configureBlk(blk, fds));
       case SupervisionRequest.ConfigureNet net -> frame.setConfigureNet(configureNet(net, fds));
@@ -154,6 +158,8 @@ public final class SupervisionProtocol
           case HELLO ->
               new SupervisionRequest.Hello(
                   frame.getHello().getProtocolVersion(), frame.getHello().getFeatureBits());
+          case ENTER_SANDBOX ->
+              new SupervisionRequest.EnterSandbox(frame.getEnterSandbox().getOrder().toByteArray());
           case CONFIGURE_VM -> configureVm(frame.getConfigureVm(), fds);
           case CONFIGURE_BLK -> configureBlk(frame.getConfigureBlk(), fds);
           case CONFIGURE_NET -> configureNet(frame.getConfigureNet(), fds);
@@ -255,11 +261,12 @@ public final class SupervisionProtocol
 
   @Override
   public Frame encodeAnswer(Answer<SupervisionReply, SupervisionEvent> answer) {
+    List<Fd> fds = new ArrayList<>();
     SupervisionAnswerFrame.Builder frame = SupervisionAnswerFrame.newBuilder();
     switch (answer) {
       case Reply<SupervisionReply, SupervisionEvent>(long id, SupervisionReply body) -> {
         frame.setId(id);
-        encodeReply(frame, body);
+        encodeReply(frame, body, fds);
       }
       case Failure<SupervisionReply, SupervisionEvent>(
               long id,
@@ -274,10 +281,11 @@ public final class SupervisionProtocol
       case Event<SupervisionReply, SupervisionEvent>(SupervisionEvent event) ->
           encodeEvent(frame, event);
     }
-    return new Frame(frame.build().toByteArray(), List.of());
+    return new Frame(frame.build().toByteArray(), fds);
   }
 
-  private static void encodeReply(SupervisionAnswerFrame.Builder frame, SupervisionReply reply) {
+  private static void encodeReply(
+      SupervisionAnswerFrame.Builder frame, SupervisionReply reply, List<Fd> fds) {
     switch (reply) {
       case SupervisionReply.Hello(int version, long featureBits, String role, int pid) ->
           frame.setHello(
@@ -287,6 +295,12 @@ public final class SupervisionProtocol
                   .setRole(role)
                   .setPid(pid));
       case SupervisionReply.Done _ -> frame.setDone(SupervisionDone.getDefaultInstance());
+      case SupervisionReply.Sandboxed(Fd listener) -> {
+        if (listener != null) {
+          fds.add(listener);
+        }
+        frame.setSandboxed(Sandboxed.newBuilder().setHasListener(listener != null));
+      }
       case SupervisionReply.Counters(List<SupervisionReply.Group> groups) -> {
         CountersReport.Builder report = CountersReport.newBuilder();
         for (SupervisionReply.Group group : groups) {
@@ -353,6 +367,11 @@ public final class SupervisionProtocol
                   Decoding.text(frame.getHello().getRole()),
                   frame.getHello().getPid()));
       case DONE -> new Reply<>(id, new SupervisionReply.Done());
+      case SANDBOXED ->
+          new Reply<>(
+              id,
+              new SupervisionReply.Sandboxed(
+                  frame.getSandboxed().getHasListener() ? fds.take("listener") : null));
       case COUNTERS -> new Reply<>(id, counters(frame.getCounters()));
       case MILESTONE ->
           new Event<>(

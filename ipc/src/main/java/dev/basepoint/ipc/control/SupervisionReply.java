@@ -1,5 +1,6 @@
 package dev.basepoint.ipc.control;
 
+import dev.basepoint.ipc.linux.Fd;
 import java.util.List;
 import java.util.Map;
 
@@ -10,6 +11,14 @@ public sealed interface SupervisionReply {
 
   /** Done; nothing to say. */
   record Done() implements SupervisionReply {}
+
+  /**
+   * The sandbox is complete.
+   *
+   * @param listener hears the filter's violations, owned by the receiver; null if the filter has
+   *     none
+   */
+  record Sandboxed(Fd listener) implements SupervisionReply {}
 
   /** Counters by group; a device server has one group, vmm-main one for itself and one a device. */
   record Counters(List<Group> groups) implements SupervisionReply {

@@ -1,6 +1,7 @@
 package dev.basepoint.ipc.control;
 
 import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.ipc.linux.SandboxOrder;
 import java.util.List;
 
 /** What the launcher asks of a child. */
@@ -10,6 +11,17 @@ public sealed interface SupervisionRequest {
 
   /** Offers the protocol version and optional features; must come first, once. */
   record Hello(int version, long featureBits) implements SupervisionRequest {}
+
+  /**
+   * Completes the child's sandbox; at most once, after the greeting and before the configuration.
+   *
+   * @param order {@link dev.basepoint.ipc.linux.SandboxOrder} as bytes
+   */
+  record EnterSandbox(byte[] order) implements SupervisionRequest {
+    public EnterSandbox {
+      check(order.length > 0 && order.length <= SandboxOrder.BYTES_MAX, "order", order.length);
+    }
+  }
 
   /** Tells a child what it is to be; once. */
   sealed interface Configure extends SupervisionRequest {}

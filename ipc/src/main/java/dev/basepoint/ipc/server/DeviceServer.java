@@ -13,6 +13,7 @@ import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Poll;
 import dev.basepoint.ipc.linux.ProcessExit;
+import dev.basepoint.ipc.linux.SandboxOrder;
 import dev.basepoint.ipc.linux.Syscalls;
 import dev.basepoint.ipc.linux.UnixSocket;
 import java.io.IOException;
@@ -60,6 +61,7 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
   private final Object warnLock = new Object();
   private boolean ended;
   private boolean greeted;
+  private boolean sandboxed;
   private boolean stopping;
   private ServedDevice served;
 
@@ -152,6 +154,7 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     }
     return switch (request) {
       case SupervisionRequest.Hello(int version, long _) -> hello(request, version);
+      case SupervisionRequest.EnterSandbox(byte[] order) -> enterSandbox(request, order);
       case SupervisionRequest.Configure configure -> configure(configure);
       case SupervisionRequest.ReadCounters _ ->
           new SupervisionReply.Counters(served(request).counters());
@@ -183,6 +186,23 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
     greeted = true;
     return new SupervisionReply.Hello(
         SupervisionProtocol.VERSION, 0, role.name(), Syscalls.getpid());
+  }
+
+  private SupervisionReply enterSandbox(SupervisionRequest request, byte[] order)
+      throws IOException {
+    if (sandboxed || served != null) {
+      throw refused(
+          request,
+          RequestFailedException.Code.OUT_OF_ORDER,
+          sandboxed ? "a second time" : "after the configuration");
+    }
+    // Should the order fail half-way, the process must not go on without the rest of it.
+    stopping = true;
+    SupervisionReply reply =
+        new SupervisionReply.Sandboxed(SandboxOrder.ofBytes(order).apply().orElse(null));
+    stopping = false;
+    sandboxed = true;
+    return reply;
   }
 
   private SupervisionReply configure(SupervisionRequest.Configure request) throws IOException {

@@ -298,6 +298,28 @@ class ControlChannelTest {
       assertEquals(
           vm,
           protocol.decodeRequest(protocol.encodeRequest(new Protocol.Request<>(1, 1, vm))).body());
+      SupervisionRequest.EnterSandbox enter =
+          new SupervisionRequest.EnterSandbox(new byte[] {1, 0, 7});
+      assertArrayEquals(
+          enter.order(),
+          assertInstanceOf(
+                  SupervisionRequest.EnterSandbox.class,
+                  protocol
+                      .decodeRequest(protocol.encodeRequest(new Protocol.Request<>(1, 1, enter)))
+                      .body())
+              .order());
+      for (Fd listener : new Fd[] {a.fd(), null}) {
+        Protocol.Answer<SupervisionReply, SupervisionEvent> sandboxed =
+            new Protocol.Reply<>(2, new SupervisionReply.Sandboxed(listener));
+        assertEquals(sandboxed, protocol.decodeAnswer(protocol.encodeAnswer(sandboxed)));
+      }
+      Frame withoutListener =
+          new Frame(
+              protocol
+                  .encodeAnswer(new Protocol.Reply<>(2, new SupervisionReply.Sandboxed(a.fd())))
+                  .payload(),
+              List.of());
+      assertThrows(ProtocolException.class, () -> protocol.decodeAnswer(withoutListener));
       SupervisionEvent.GuestStopped stopped =
           new SupervisionEvent.GuestStopped(SupervisionEvent.StopReason.TRIPLE_FAULT, "vCPU 1", 42);
       assertEquals(
