@@ -4,6 +4,7 @@ import dev.basepoint.launcher.cli.syntax.Arguments;
 import dev.basepoint.launcher.cli.syntax.Command;
 import dev.basepoint.launcher.cli.syntax.Option;
 import dev.basepoint.launcher.cli.syntax.Parameter;
+import dev.basepoint.launcher.group.SandboxLevel;
 import java.util.List;
 
 /** The program's commands. Each command class is loaded only when its command runs. */
@@ -13,6 +14,14 @@ final class Commands {
 
   /** {@code --version} of the program itself. */
   static final Option VERSION = new Option(List.of("-V", "--version"), "", "Show the version.");
+
+  /** {@code --sandbox} of run and demo. */
+  static final Option SANDBOX =
+      Option.valued(
+          "--sandbox",
+          "LEVEL",
+          "How hard to sandbox the VM's processes: strict (default), permissive (report violations"
+              + " and let them pass, for diagnosing) or off (for development only).");
 
   /** {@code --schema} of validate. */
   static final Option SCHEMA =
@@ -53,7 +62,7 @@ final class Commands {
     return leaf(
         "demo",
         "Run the built-in probe guest with a disk, a network interface and a random source.",
-        List.of(JSON),
+        List.of(JSON, SANDBOX),
         List.of(),
         List.of("vmm-launch demo", "vmm-launch demo --json | jq .timings"),
         arguments -> new DemoCommand(context).run(arguments));
@@ -63,7 +72,7 @@ final class Commands {
     return leaf(
         "run",
         "Run the VM that a manifest describes until its guest stops.",
-        List.of(JSON),
+        List.of(JSON, SANDBOX),
         List.of(manifest("YAML or JSON file, see docs/manifest.md.", true)),
         List.of(
             "vmm-launch run examples/probe.yaml",
@@ -140,6 +149,17 @@ final class Commands {
       List<String> examples,
       Command.Action action) {
     return new Command(name, summary, options, parameters, examples, List.of(), action);
+  }
+
+  /** The sandbox level that the caller wants. */
+  static SandboxLevel sandbox(Arguments arguments) throws CommandException {
+    String key = arguments.value(SANDBOX).orElse(SandboxLevel.STRICT.key());
+    return SandboxLevel.byKey(key)
+        .orElseThrow(
+            () ->
+                new CommandException(
+                    ExitCode.USAGE,
+                    "--sandbox " + key + " is no level; choose one of " + SandboxLevel.keys()));
   }
 
   /** Whether the caller wants JSON. */

@@ -22,7 +22,9 @@ final class DemoCommand {
     LoadedManifest loaded =
         new ManifestLoader(context.host().get())
             .load(manifestText(), "probe.yaml", Path.of("").toAbsolutePath());
-    return new VmRun(context, Commands.json(arguments)).run(loaded, false).code();
+    return new VmRun(context, Commands.json(arguments), Commands.sandbox(arguments))
+        .run(loaded, false)
+        .code();
   }
 
   static String manifestText() throws IOException {

@@ -18,6 +18,7 @@ public enum ExitCode {
   PERMISSION_DENIED(77, "a permission is missing, for example on /dev/kvm"),
   GUEST_FAILED(80, "the guest crashed or reported a failure"),
   PROCESS_DIED(81, "a process of the VM ended unexpectedly"),
+  SANDBOX_VIOLATION(82, "a process of the VM was ended for leaving its sandbox"),
   INTERRUPTED(130, "stopped by Ctrl-C"),
   TERMINATED(143, "stopped by SIGTERM");
 

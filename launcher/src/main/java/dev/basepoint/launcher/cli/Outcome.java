@@ -8,6 +8,7 @@ public enum Outcome {
   GUEST_REPORTED_FAILURE("guest-reported-failure", ExitCode.GUEST_FAILED),
   DEVICE_FAILED("device-failed", ExitCode.PROCESS_DIED),
   PROCESS_DIED("process-died", ExitCode.PROCESS_DIED),
+  SANDBOX_VIOLATION("sandbox-violation", ExitCode.SANDBOX_VIOLATION),
   TIMED_OUT("timed-out", ExitCode.TIMED_OUT),
   INTERRUPTED("interrupted", ExitCode.INTERRUPTED),
   TERMINATED("terminated", ExitCode.TERMINATED);

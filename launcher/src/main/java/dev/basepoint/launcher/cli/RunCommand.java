@@ -15,6 +15,8 @@ final class RunCommand {
   int run(Arguments arguments) throws Exception {
     LoadedManifest loaded =
         ManifestFile.load(Path.of(arguments.parameter(Commands.MANIFEST).orElseThrow()), context);
-    return new VmRun(context, Commands.json(arguments)).run(loaded, true).code();
+    return new VmRun(context, Commands.json(arguments), Commands.sandbox(arguments))
+        .run(loaded, true)
+        .code();
   }
 }

@@ -65,6 +65,9 @@ final class RunReport {
             .column("role", Table.Align.LEFT)
             .column("name", Table.Align.LEFT)
             .column("pid", Table.Align.RIGHT)
+            .column("uid", Table.Align.RIGHT)
+            .column("sandbox", Table.Align.LEFT)
+            .column("violations", Table.Align.RIGHT)
             .column("private KiB", Table.Align.RIGHT)
             .column("shared KiB", Table.Align.RIGHT);
     for (RunResult.ProcessFacts process : result.processes()) {
@@ -72,6 +75,9 @@ final class RunReport {
           process.role(),
           process.name(),
           Integer.toString(process.pid()),
+          Integer.toString(process.uid()),
+          process.sandbox(),
+          Integer.toString(process.violations()),
           Long.toString(process.privateKib()),
           Long.toString(process.sharedKib()));
     }

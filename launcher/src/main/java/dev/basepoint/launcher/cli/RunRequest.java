@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.cli;
 
+import dev.basepoint.launcher.group.SandboxLevel;
 import dev.basepoint.launcher.manifest.VmManifest;
 
 /**
@@ -11,9 +12,11 @@ import dev.basepoint.launcher.manifest.VmManifest;
  * @param showsReports whether the console shows the probe guest's machine-readable lines too
  * @param guestOutputToStdout a stdio console writes to standard output, else to standard error
  *     because standard output carries the JSON object
+ * @param sandbox how hard the VM's processes are sandboxed
  */
 public record RunRequest(
     VmManifest vm,
     long commandStartEpochMicros,
     boolean showsReports,
-    boolean guestOutputToStdout) {}
+    boolean guestOutputToStdout,
+    SandboxLevel sandbox) {}

@@ -41,10 +41,21 @@ public record RunResult(
    *
    * @param role {@code launcher}, {@code vmm-main}, {@code blk}, {@code net} or {@code rng}
    * @param name the device's name for a device server, else the VM's
+   * @param uid the host's uid that it runs under
+   * @param sandbox {@code strict}, {@code permissive} or {@code off}
+   * @param violations how often it attempted what its policy does not cover
    * @param privateKib memory that only this process has
    * @param sharedKib memory that it shares with others
    */
-  public record ProcessFacts(String role, String name, int pid, long privateKib, long sharedKib) {}
+  public record ProcessFacts(
+      String role,
+      String name,
+      int pid,
+      int uid,
+      String sandbox,
+      int violations,
+      long privateKib,
+      long sharedKib) {}
 
   /** A milestone and its distance from the command's start. */
   public record Timing(String name, double millis) {}
@@ -80,6 +91,9 @@ public record RunResult(
       entry.put("role", process.role);
       entry.put("name", process.name);
       entry.put("pid", process.pid);
+      entry.put("uid", process.uid);
+      entry.put("sandbox", process.sandbox);
+      entry.put("violations", process.violations);
       entry.put("private_kib", process.privateKib);
       entry.put("shared_kib", process.sharedKib);
       processList.add(entry);

@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.cli;
 
+import dev.basepoint.launcher.group.SandboxLevel;
 import dev.basepoint.launcher.manifest.LoadedManifest;
 import dev.basepoint.launcher.output.Json;
 import dev.basepoint.launcher.output.Progress;
@@ -12,13 +13,15 @@ import java.util.List;
 final class VmRun {
   private final CliContext context;
   private final boolean json;
+  private final SandboxLevel sandbox;
 
   /**
    * @param json whether to print one JSON object instead of text
    */
-  VmRun(CliContext context, boolean json) {
+  VmRun(CliContext context, boolean json, SandboxLevel sandbox) {
     this.context = context;
     this.json = json;
+    this.sandbox = sandbox;
   }
 
   ExitCode run(LoadedManifest manifest, boolean showsReports) throws CommandException {
@@ -27,7 +30,8 @@ final class VmRun {
     RunResult result;
     try (Progress progress = new Progress(terminal)) {
       RunRequest request =
-          new RunRequest(manifest.vm(), context.commandStartEpochMicros(), showsReports, !json);
+          new RunRequest(
+              manifest.vm(), context.commandStartEpochMicros(), showsReports, !json, sandbox);
       result = withHandover(context.runner().get().run(request, new Observer(terminal, progress)));
     }
     if (json) {

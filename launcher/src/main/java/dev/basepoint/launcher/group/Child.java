@@ -12,9 +12,18 @@ import dev.basepoint.ipc.linux.OpenFile;
 import dev.basepoint.ipc.linux.Pipe;
 import dev.basepoint.ipc.linux.Signals;
 import dev.basepoint.ipc.linux.UnixSocket;
+import dev.basepoint.sandbox.bpf.OnViolation;
+import dev.basepoint.sandbox.jail.JailedProcess;
+import dev.basepoint.sandbox.jail.Violation;
+import dev.basepoint.sandbox.jail.ViolationWatch;
+import dev.basepoint.sandbox.policy.Policy;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Consumer;
 
 /** One supervised process: its end of the supervision channel, its output and its life. */
 public final class Child implements AutoCloseable {
@@ -25,6 +34,8 @@ public final class Child implements AutoCloseable {
   private final String name;
   private final Role role;
   private final ChildProcess process;
+  private final Sandbox sandbox;
+  private final JailedProcess jailed;
   private final Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester;
   private final Fd output;
   private final OutputTail tail = new OutputTail();
@@ -34,12 +45,16 @@ public final class Child implements AutoCloseable {
       String name,
       Role role,
       ChildProcess process,
+      Sandbox sandbox,
+      JailedProcess jailed,
       Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester,
       Fd output,
       long spawnedNanos) {
     this.name = name;
     this.role = role;
     this.process = process;
+    this.sandbox = sandbox;
+    this.jailed = jailed;
     this.requester = requester;
     this.output = output;
     this.spawnedNanos = spawnedNanos;
@@ -49,27 +64,33 @@ public final class Child implements AutoCloseable {
    * Starts a process of {@code role}.
    *
    * @param name of the VM or the device it serves
+   * @param sandbox where it starts, or null for none
+   * @param given what its policy leaves to the VM
    * @param listener hears its events and the end of its channel
    */
   static Child spawn(
       String name,
       Role role,
       Installation installation,
+      Sandbox sandbox,
+      Map<String, Long> given,
       Requester.Listener<SupervisionEvent> listener)
       throws IOException {
     UnixSocket[] pair = UnixSocket.pair();
     Pipe output = Pipe.create();
     try (Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY)) {
       long spawnedNanos = System.nanoTime();
+      List<Fd> fds = List.of(nothing, output.writeEnd(), output.writeEnd(), pair[1].fd());
+      JailedProcess jailed = sandbox == null ? null : sandbox.start(role, name, given, fds);
       ChildProcess process =
-          ChildProcess.spawn(
-              installation.command(role),
-              List.of(),
-              List.of(nothing, output.writeEnd(), output.writeEnd(), pair[1].fd()));
+          jailed == null
+              ? ChildProcess.spawn(installation.command(role), List.of(), fds)
+              : jailed.process();
       FrameChannel channel = new FrameChannel(pair[0], name);
       Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester =
           new Requester<>(channel, new SupervisionProtocol(), listener).start();
-      return new Child(name, role, process, requester, output.readEnd(), spawnedNanos);
+      return new Child(
+          name, role, process, sandbox, jailed, requester, output.readEnd(), spawnedNanos);
     } catch (IOException e) {
       pair[0].close();
       output.readEnd().close();
@@ -105,9 +126,48 @@ public final class Child implements AutoCloseable {
     }
   }
 
+  /**
+   * Completes the sandbox of a greeted process, which must not have been given anything yet that
+   * comes from a guest or a peer.
+   *
+   * @param report hears every violation, see {@link ViolationWatch}
+   * @return what is to be served for the violations to be heard; empty without a sandbox
+   */
+  Optional<ViolationWatch> enterSandbox(Duration timeout, Consumer<Violation> report)
+      throws IOException {
+    if (jailed == null) {
+      return Optional.empty();
+    }
+    jailed.awaitControlGroup();
+    Policy policy = sandbox.policy(role);
+    byte[] order = jailed.order(policy, OnViolation.NOTIFY).toBytes();
+    SupervisionReply reply = requester.call(new SupervisionRequest.EnterSandbox(order), timeout);
+    if (!(reply instanceof SupervisionReply.Sandboxed(Fd listener)) || listener == null) {
+      throw new IOException(name + " did not enter its sandbox");
+    }
+    return Optional.of(new ViolationWatch(listener, policy, sandbox.level(), jailed, report));
+  }
+
   /** Asks the child; see {@link Requester#call}. */
   SupervisionReply call(SupervisionRequest request, Duration timeout) throws IOException {
-    return requester.call(request, timeout);
+    SupervisionReply reply = requester.call(request, timeout);
+    if (reply instanceof SupervisionReply.Sandboxed(Fd listener)) {
+      if (listener != null) {
+        listener.close();
+      }
+      throw new IOException(name + " answered with a listener that nobody asked for");
+    }
+    return reply;
+  }
+
+  /** What of its policy this host does not enforce. */
+  List<String> notices() {
+    return jailed == null ? List.of() : jailed.notices();
+  }
+
+  /** The host's uid that the process runs under; empty if it is the launcher's. */
+  OptionalInt uid() {
+    return jailed == null ? OptionalInt.empty() : OptionalInt.of(jailed.uid());
   }
 
   /** The VM's or device's name. */
@@ -172,10 +232,19 @@ public final class Child implements AutoCloseable {
     process.signal(Signals.SIGKILL);
   }
 
+  /**
+   * Frees what the launcher holds for the process, which must have ended.
+   *
+   * @throws IOException if its control group cannot be removed; everything else is free then
+   */
   @Override
-  public void close() {
+  public void close() throws IOException {
     requester.close();
-    process.close();
     output.close();
+    if (jailed == null) {
+      process.close();
+    } else {
+      jailed.close();
+    }
   }
 }

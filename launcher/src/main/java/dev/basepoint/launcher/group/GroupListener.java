@@ -2,6 +2,8 @@ package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.linux.ChildProcess;
+import dev.basepoint.sandbox.jail.Violation;
+import java.util.List;
 
 /** Hears what happens to a group; called on the group's threads, which it must not block. */
 public interface GroupListener {
@@ -10,6 +12,16 @@ public interface GroupListener {
 
   /** A child reported something. */
   default void onEvent(Child child, SupervisionEvent event) {}
+
+  /** What of the child's sandbox this host does not enforce, one sentence each. */
+  default void onNotices(Child child, List<String> notices) {}
+
+  /**
+   * A child attempted what its policy does not cover.
+   *
+   * @param deadly whether it is ended for it
+   */
+  default void onViolation(Child child, Violation violation, boolean deadly) {}
 
   /**
    * A child ended.

@@ -15,6 +15,7 @@ import dev.basepoint.launcher.cli.RunResult;
 import dev.basepoint.launcher.cli.VmRunner;
 import dev.basepoint.launcher.manifest.ConsoleTarget;
 import dev.basepoint.launcher.manifest.VmManifest;
+import dev.basepoint.sandbox.jail.JailException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.FilterOutputStream;
@@ -45,6 +46,8 @@ public final class GroupRunner implements VmRunner {
     timeline.mark("launcher", "manifest-read");
     try (OutputStream consoleTarget = consoleTarget(request)) {
       return run(request, observer, timeline, consoleTarget);
+    } catch (JailException e) {
+      throw new CommandException(ExitCode.HOST_UNSUITABLE, e.getMessage(), e);
     } catch (ErrnoException e) {
       throw new CommandException(exitCode(e.errno()), e.getMessage(), e);
     } catch (IOException e) {
@@ -68,13 +71,16 @@ public final class GroupRunner implements VmRunner {
       throws IOException {
     VmManifest manifest = request.vm();
     boolean interactive = manifest.console() instanceof ConsoleTarget.Stdio;
-    RunRecorder recorder = new RunRecorder(timeline, observer);
+    RunRecorder recorder = new RunRecorder(manifest.name(), timeline, observer);
     Map<String, Fd> images = new LinkedHashMap<>();
     try (GuestConsole console = GuestConsole.create(interactive);
         GroupPlan plan = PlanOpener.open(manifest, console.guestInput(), console.guestOutput());
         ProcessGroup group =
             new ProcessGroup(
-                installation, recorder, Duration.ofMillis(manifest.timeouts().startMillis()));
+                installation,
+                Installation.isTraining() ? SandboxLevel.OFF : request.sandbox(),
+                recorder,
+                Duration.ofMillis(manifest.timeouts().startMillis()));
         StopSignals signals = StopSignals.install(group)) {
       timeline.mark("launcher", "opened");
       keepImages(plan, images);
@@ -94,14 +100,17 @@ public final class GroupRunner implements VmRunner {
         plan.release();
         outcome = group.await(runTimeout(manifest));
       } catch (IOException e) {
-        if (!signals.stopRequested()) {
+        if (signals.stopRequested()) {
+          outcome = new GroupOutcome.Stopped();
+        } else if (recorder.deadlyViolation().isPresent()) {
+          outcome = new GroupOutcome.ChildLost("a process", e.getMessage());
+        } else {
           throw e;
         }
-        outcome = new GroupOutcome.Stopped();
       }
       timeline.mark("launcher", "ended");
       SequencedMap<Child, List<SupervisionReply.Group>> counters = group.counters(COUNTERS_TIMEOUT);
-      List<RunResult.ProcessFacts> processes = RunFacts.processes(manifest, group);
+      List<RunResult.ProcessFacts> processes = RunFacts.processes(manifest, group, recorder);
       group.stop();
       console.end();
       timeline.mark("launcher", "stopped");
@@ -171,6 +180,9 @@ public final class GroupRunner implements VmRunner {
       List<RunResult.DeviceFacts> devices,
       RunRecorder recorder,
       StopSignals signals) {
+    if (recorder.deadlyViolation().isPresent() && !(outcome instanceof GroupOutcome.Stopped)) {
+      return new Judgement(Outcome.SANDBOX_VIOLATION, recorder.deadlyViolation().get());
+    }
     return switch (outcome) {
       case GroupOutcome.Stopped() ->
           new Judgement(

@@ -1,12 +1,14 @@
 package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.linux.ProcessExit;
+import dev.basepoint.sandbox.jail.JvmFlags;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Where the parts of the product lie, and how each role's JVM is started.
@@ -17,6 +19,8 @@ import java.util.List;
 public record Installation(Path root, Path javaHome) {
   /** Set by the vmm-launch script. */
   public static final String ROOT_PROPERTY = "vmm.root";
+
+  private static final long CODE_CACHE_BYTES = 16L << 20;
 
   /** Set by the vmm-launch script for a training run: where the children's caches go. */
   private static final String TRAINING_PROPERTY = "vmm.trainRoles";
@@ -64,8 +68,19 @@ public record Installation(Path root, Path javaHome) {
           "-XX:AOTCacheOutput=" + training + "/" + role.module() + ".new.aot",
           "-D" + ProcessExit.TRAINING_PROPERTY + "=true");
     }
-    String cache = System.getProperty("vmm.aot." + role.module());
-    return cache == null ? List.of() : List.of("-XX:AOTCache=" + cache);
+    return cache(role).map(cache -> List.of("-XX:AOTCache=" + cache)).orElse(List.of());
+  }
+
+  private static Optional<Path> cache(Role role) {
+    return Optional.ofNullable(System.getProperty("vmm.aot." + role.module())).map(Path::of);
+  }
+
+  /** The files of its own that a process of {@code role} reads, absolute. */
+  List<Path> files(Role role) throws IOException {
+    List<Path> files = new ArrayList<>();
+    files.add(jar(role).toAbsolutePath());
+    cache(role).map(Path::toAbsolutePath).ifPresent(files::add);
+    return files;
   }
 
   /** Whether this run only trains the start-up caches; its children then end slowly. */
@@ -82,11 +97,7 @@ public record Installation(Path root, Path javaHome) {
     command.add(role == Role.VMM_MAIN ? "-Xmx32m" : "-Xmx16m");
     command.add("-Xmn2m");
     command.add("-XX:+UseSerialGC");
-    command.add("-XX:-UsePerfData");
-    command.add("-XX:ReservedCodeCacheSize=16m");
-    command.add("-XX:CICompilerCount=2");
-    command.add("-XX:-UseDynamicNumberOfCompilerThreads");
-    command.add("-XX:-UseContainerSupport");
+    command.addAll(JvmFlags.forFilter(CODE_CACHE_BYTES));
     command.add("-XX:+ExitOnOutOfMemoryError");
     // From an event loop down to a system call is deeper than the default of 15, and where inlining
     // ends, each call allocates 40 bytes for errno.

@@ -8,11 +8,15 @@ import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.ipc.linux.Epoll;
 import dev.basepoint.ipc.linux.UnixSocket;
 import dev.basepoint.ipc.loop.EventLoop;
+import dev.basepoint.sandbox.jail.Level;
+import dev.basepoint.sandbox.jail.ViolationWatch;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -26,6 +30,8 @@ import java.util.concurrent.TimeoutException;
  */
 public final class ProcessGroup implements AutoCloseable {
   private final Installation installation;
+  private final SandboxLevel level;
+  private final Sandbox sandbox;
   private final GroupListener listener;
   private final Duration startTimeout;
   private final EventLoop loop;
@@ -37,11 +43,15 @@ public final class ProcessGroup implements AutoCloseable {
   private Child vmm;
 
   /**
+   * @param level how hard the children are sandboxed
    * @param startTimeout for each step of the start
    */
-  public ProcessGroup(Installation installation, GroupListener listener, Duration startTimeout)
+  public ProcessGroup(
+      Installation installation, SandboxLevel level, GroupListener listener, Duration startTimeout)
       throws IOException {
     this.installation = installation;
+    this.level = level;
+    this.sandbox = level.jailLevel().map(jail -> new Sandbox(jail, installation)).orElse(null);
     this.listener = listener;
     this.startTimeout = startTimeout;
     this.loop = new EventLoop();
@@ -62,10 +72,10 @@ public final class ProcessGroup implements AutoCloseable {
    * @throws IOException if a child cannot be started or configured; the group must then be closed
    */
   public void start(GroupPlan plan) throws IOException {
-    vmm = spawn(plan.name(), Role.VMM_MAIN);
+    vmm = spawn(plan.name(), Role.VMM_MAIN, VmLimits.ofVmmMain(plan));
     List<Child> servers = new ArrayList<>();
     for (DevicePlan device : plan.devices()) {
-      servers.add(spawn(device.name(), Role.of(device.kind())));
+      servers.add(spawn(device.name(), Role.of(device.kind()), VmLimits.ofServer(device)));
     }
     List<UnixSocket> vmmEnds = new ArrayList<>();
     try {
@@ -74,6 +84,7 @@ public final class ProcessGroup implements AutoCloseable {
         DevicePlan device = plan.devices().get(i);
         Child server = servers.get(i);
         server.greet(startTimeout);
+        enterSandbox(server);
         UnixSocket[] channel = UnixSocket.pair();
         vmmEnds.add(channel[0]);
         try {
@@ -85,6 +96,7 @@ public final class ProcessGroup implements AutoCloseable {
             new SupervisionRequest.Attachment(device.name(), device.kind(), channel[0].fd()));
       }
       vmm.greet(startTimeout);
+      enterSandbox(vmm);
       vmm.call(configureVm(plan, attachments), startTimeout);
       vmm.call(new SupervisionRequest.RunVm(), startTimeout);
     } finally {
@@ -107,14 +119,49 @@ public final class ProcessGroup implements AutoCloseable {
         attachments);
   }
 
-  private Child spawn(String name, Role role) throws IOException {
+  private Child spawn(String name, Role role, Map<String, Long> given) throws IOException {
     CompletableFuture<Child> self = new CompletableFuture<>();
-    Child child = Child.spawn(name, role, installation, new ChildListener(self));
+    Child child = Child.spawn(name, role, installation, sandbox, given, new ChildListener(self));
     children.add(child);
     self.complete(child);
     listener.onSpawned(child);
+    listener.onNotices(child, child.notices());
     watch(child);
     return child;
+  }
+
+  private void enterSandbox(Child child) throws IOException {
+    Optional<ViolationWatch> watch =
+        child.enterSandbox(
+            startTimeout,
+            violation -> listener.onViolation(child, violation, sandbox.level() == Level.STRICT));
+    watch.ifPresent(violations -> loop.execute(() -> watch(violations)));
+  }
+
+  /** Serves a child's violations on the supervisor's thread, until the child has ended. */
+  private void watch(ViolationWatch violations) {
+    EventLoop.Registration[] registration = new EventLoop.Registration[1];
+    try {
+      registration[0] =
+          loop.watch(
+              violations.fd(),
+              Epoll.EPOLLIN,
+              events -> {
+                try {
+                  if ((events & Epoll.EPOLLIN) != 0) {
+                    violations.handle();
+                    return;
+                  }
+                } catch (IOException e) {
+                  outcome.completeExceptionally(e);
+                }
+                registration[0].cancel();
+                violations.close();
+              });
+    } catch (IOException e) {
+      violations.close();
+      outcome.completeExceptionally(e);
+    }
   }
 
   /** Watches a child's end and output on the supervisor's thread. */
@@ -209,6 +256,11 @@ public final class ProcessGroup implements AutoCloseable {
     outcome.complete(new GroupOutcome.Stopped());
   }
 
+  /** How hard the children are sandboxed. */
+  public SandboxLevel level() {
+    return level;
+  }
+
   /** The group's processes, vmm-main first. */
   public List<Child> children() {
     return List.copyOf(children);
@@ -276,9 +328,22 @@ public final class ProcessGroup implements AutoCloseable {
     }
     loop.stop();
     join(supervisor);
-    children.forEach(Child::close);
-    children.clear();
     loop.close();
+    for (Child child : children) {
+      try {
+        child.close();
+      } catch (IOException e) {
+        listener.onEvent(child, new SupervisionEvent.Warning("left behind: " + e.getMessage()));
+      }
+    }
+    children.clear();
+    if (sandbox != null) {
+      try {
+        sandbox.close();
+      } catch (IOException e) {
+        outcome.completeExceptionally(e);
+      }
+    }
   }
 
   private static void join(Thread thread) {

@@ -22,6 +22,16 @@ public enum Role {
     return module;
   }
 
+  /** The role in the policies' terms. */
+  dev.basepoint.sandbox.policy.Role policy() {
+    return switch (this) {
+      case VMM_MAIN -> dev.basepoint.sandbox.policy.Role.VMM_MAIN;
+      case BLK -> dev.basepoint.sandbox.policy.Role.BLK;
+      case NET -> dev.basepoint.sandbox.policy.Role.NET;
+      case RNG -> dev.basepoint.sandbox.policy.Role.RNG;
+    };
+  }
+
   /** The role's name, as the process itself states it in its Hello. */
   public String key() {
     return key;

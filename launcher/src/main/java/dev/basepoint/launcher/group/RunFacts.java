@@ -6,6 +6,7 @@ import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.launcher.cli.RunResult;
 import dev.basepoint.launcher.manifest.DeviceSpec;
 import dev.basepoint.launcher.manifest.VmManifest;
+import dev.basepoint.sandbox.jail.Privilege;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,18 +23,36 @@ final class RunFacts {
   private RunFacts() {}
 
   /** The group's processes and their memory, while they run. */
-  static List<RunResult.ProcessFacts> processes(VmManifest manifest, ProcessGroup group) {
+  static List<RunResult.ProcessFacts> processes(
+      VmManifest manifest, ProcessGroup group, RunRecorder recorder) throws IOException {
     List<RunResult.ProcessFacts> facts = new ArrayList<>();
-    facts.add(process("launcher", manifest.name(), (int) ProcessHandle.current().pid()));
+    int ownUid = Privilege.own().uid();
+    int ownPid = (int) ProcessHandle.current().pid();
+    ProcessMemory own = ProcessMemory.of(ownPid);
+    facts.add(
+        new RunResult.ProcessFacts(
+            "launcher",
+            manifest.name(),
+            ownPid,
+            ownUid,
+            SandboxLevel.OFF.key(),
+            0,
+            own.privateKib(),
+            own.sharedKib()));
     for (Child child : group.children()) {
-      facts.add(process(child.role().key(), child.name(), child.pid()));
+      ProcessMemory memory = ProcessMemory.of(child.pid());
+      facts.add(
+          new RunResult.ProcessFacts(
+              child.role().key(),
+              child.name(),
+              child.pid(),
+              child.uid().orElse(ownUid),
+              group.level().key(),
+              recorder.violations().getOrDefault(child, 0),
+              memory.privateKib(),
+              memory.sharedKib()));
     }
     return facts;
-  }
-
-  private static RunResult.ProcessFacts process(String role, String name, int pid) {
-    ProcessMemory memory = ProcessMemory.of(pid);
-    return new RunResult.ProcessFacts(role, name, pid, memory.privateKib(), memory.sharedKib());
   }
 
   /**

@@ -3,17 +3,33 @@ package dev.basepoint.launcher.group;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.launcher.cli.RunObserver;
+import dev.basepoint.sandbox.jail.Violation;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Notes what happens to a group while it runs, and tells the user what matters. */
 final class RunRecorder implements GroupListener {
+  /** A child that is let go on may be refused any number of times; so many are shown. */
+  private static final int VIOLATIONS_SHOWN_MAX = 100;
+
+  private final String vm;
   private final Timeline timeline;
   private final RunObserver observer;
   private final Map<Child, ChildProcess.Exit> exits = new ConcurrentHashMap<>();
   private final Map<String, String> failedDevices = new ConcurrentHashMap<>();
+  private final Set<String> notices = ConcurrentHashMap.newKeySet();
+  private final Map<Child, Integer> violations = new ConcurrentHashMap<>();
+  private final AtomicReference<String> deadlyViolation = new AtomicReference<>();
 
-  RunRecorder(Timeline timeline, RunObserver observer) {
+  /**
+   * @param vm the VM's name
+   */
+  RunRecorder(String vm, Timeline timeline, RunObserver observer) {
+    this.vm = vm;
     this.timeline = timeline;
     this.observer = observer;
   }
@@ -43,6 +59,34 @@ final class RunRecorder implements GroupListener {
   }
 
   @Override
+  public void onNotices(Child child, List<String> texts) {
+    for (String text : texts) {
+      if (notices.add(text)) {
+        observer.warning("sandbox " + text);
+      }
+    }
+  }
+
+  @Override
+  public void onViolation(Child child, Violation violation, boolean deadly) {
+    String text =
+        child.role().module()
+            + " of "
+            + child.name()
+            + " in VM "
+            + vm
+            + " violated its sandbox: "
+            + violation.explanation().strip();
+    int count = violations.merge(child, 1, Integer::sum);
+    if (deadly) {
+      deadlyViolation.compareAndSet(null, text);
+    }
+    if (count <= VIOLATIONS_SHOWN_MAX) {
+      observer.warning(text);
+    }
+  }
+
+  @Override
   public void onExit(Child child, ChildProcess.Exit exit, boolean expected, String output) {
     if (expected && exit.status() == 0) {
       return;
@@ -64,6 +108,16 @@ final class RunRecorder implements GroupListener {
   /** Children that ended before they were asked to, and how. */
   Map<Child, ChildProcess.Exit> unexpectedExits() {
     return exits;
+  }
+
+  /** How often each child attempted what its policy does not cover; absent if never. */
+  Map<Child, Integer> violations() {
+    return violations;
+  }
+
+  /** The first violation that a process was ended for, as one sentence. */
+  Optional<String> deadlyViolation() {
+    return Optional.ofNullable(deadlyViolation.get());
   }
 
   /** Devices that vmm-main gave up, and why. */

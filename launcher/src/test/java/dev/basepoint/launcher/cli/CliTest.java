@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.basepoint.launcher.group.SandboxLevel;
 import dev.basepoint.launcher.manifest.HostFacts;
 import dev.basepoint.launcher.output.Terminal;
 import java.io.ByteArrayOutputStream;
@@ -69,7 +70,7 @@ final class CliTest {
         "because",
         guest,
         List.of(new RunResult.DeviceFacts("blk0", "blk", 7, 4096, 0, more)),
-        List.of(new RunResult.ProcessFacts("vmm-main", "vm", 42, 1000, 2000)),
+        List.of(new RunResult.ProcessFacts("vmm-main", "vm", 42, 7, "strict", 3, 1000, 2000)),
         List.of(
             new RunResult.Timing("launcher: manifest read", 1.5),
             new RunResult.Timing("launcher: stopped", 30.0)));
@@ -85,12 +86,25 @@ final class CliTest {
   void runPrintsFactsForPeople() throws Exception {
     Ended ended = run("run", manifest("version: 1\n"));
     assertEquals(0, ended.exitCode, ended.err);
-    assertTrue(ended.out.contains("vmm-main  vm     42         1000        2000"), ended.out);
+    assertTrue(ended.out.contains("vmm-main  vm     42    7  strict            3         1000        2000"), ended.out);
     assertTrue(ended.out.contains("Outcome: powered off (because)"), ended.out);
     assertFalse(ended.out.contains("\u001b"), "guest text must not steer the terminal");
     assertTrue(requests.getFirst().guestOutputToStdout());
     assertTrue(requests.getFirst().showsReports());
+    assertEquals(SandboxLevel.STRICT, requests.getFirst().sandbox());
     assertEquals(1234, requests.getFirst().commandStartEpochMicros());
+  }
+
+  @Test
+  void sandboxLevelIsChosenOrRefused() throws Exception {
+    assertEquals(0, run("demo", "--sandbox", "permissive").exitCode);
+    assertEquals(SandboxLevel.PERMISSIVE, requests.getLast().sandbox());
+    assertEquals(0, run("run", manifest("version: 1\n"), "--sandbox=off").exitCode);
+    assertEquals(SandboxLevel.OFF, requests.getLast().sandbox());
+    Ended refused = run("demo", "--sandbox", "none");
+    assertEquals(2, refused.exitCode);
+    assertTrue(refused.err.contains("strict, permissive, off"), refused.err);
+    assertEquals(2, requests.size());
   }
 
   @Test
@@ -103,6 +117,9 @@ final class CliTest {
     assertEquals(7, json.at("/devices/0/requests").asLong());
     assertEquals("abc", json.at("/devices/0/sha256_on_host").asText());
     assertEquals("vmm-main", json.at("/processes/0/role").asText());
+    assertEquals(7, json.at("/processes/0/uid").asInt());
+    assertEquals("strict", json.at("/processes/0/sandbox").asText());
+    assertEquals(3, json.at("/processes/0/violations").asInt());
     assertEquals(1000, json.at("/processes/0/private_kib").asLong());
     assertEquals(2000, json.at("/processes/0/shared_kib").asLong());
     assertEquals(1.0, json.at("/timings/script.done").asDouble());

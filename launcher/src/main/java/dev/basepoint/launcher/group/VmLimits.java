@@ -1,0 +1,38 @@
+package dev.basepoint.launcher.group;
+
+import dev.basepoint.ipc.linux.FileStatus;
+import java.io.IOException;
+import java.util.Map;
+
+/** The limits that a policy leaves to the launcher, because they depend on the VM. */
+final class VmLimits {
+  /** Address space and memory of a JVM with a heap of at most 32 MiB, rounded up generously. */
+  private static final long JVM_ADDRESS_BYTES = 4L << 30;
+
+  private static final long JVM_MEMORY_BYTES = 256L << 20;
+
+  /** Most bytes of a window: its queues' slots and rings. */
+  private static final long WINDOW_BYTES_MAX = 320L << 20;
+
+  private VmLimits() {}
+
+  /** For the vmm-main of {@code plan}. */
+  static Map<String, Long> ofVmmMain(GroupPlan plan) {
+    long windows = plan.devices().size() * WINDOW_BYTES_MAX;
+    return Map.of(
+        "limit fsize",
+        Math.max(plan.memoryBytes(), WINDOW_BYTES_MAX),
+        "limit as",
+        plan.memoryBytes() + windows + JVM_ADDRESS_BYTES,
+        "cgroup memory.max",
+        plan.memoryBytes() + windows + JVM_MEMORY_BYTES);
+  }
+
+  /** For the server of {@code device}. */
+  static Map<String, Long> ofServer(DevicePlan device) throws IOException {
+    return switch (device) {
+      case DevicePlan.Blk blk -> Map.of("limit fsize", FileStatus.of(blk.image()).sizeBytes());
+      case DevicePlan.Net _, DevicePlan.Rng _ -> Map.of();
+    };
+  }
+}
