@@ -86,7 +86,10 @@ final class CliTest {
   void runPrintsFactsForPeople() throws Exception {
     Ended ended = run("run", manifest("version: 1\n"));
     assertEquals(0, ended.exitCode, ended.err);
-    assertTrue(ended.out.contains("vmm-main  vm     42    7  strict            3         1000        2000"), ended.out);
+    assertTrue(
+        ended.out.contains(
+            "vmm-main  vm     42    7  strict            3         1000        2000"),
+        ended.out);
     assertTrue(ended.out.contains("Outcome: powered off (because)"), ended.out);
     assertFalse(ended.out.contains("\u001b"), "guest text must not steer the terminal");
     assertTrue(requests.getFirst().guestOutputToStdout());
