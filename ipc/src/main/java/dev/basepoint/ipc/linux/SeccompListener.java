@@ -67,10 +67,20 @@ public final class SeccompListener implements AutoCloseable {
 
   /** Lets a held call be carried out as if there were no filter. For diagnosing only. */
   public void letContinue(HeldCall call) throws ErrnoException {
+    respond(call, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+  }
+
+  /** Fails a held call with {@code errno}; it is not carried out. */
+  public void refuse(HeldCall call, int errno) throws ErrnoException {
+    respond(call, -errno, 0);
+  }
+
+  private void respond(HeldCall call, int error, int flags) throws ErrnoException {
     // struct seccomp_notif_resp: id, val, error, flags
     response.fill((byte) 0);
     response.set(ValueLayout.JAVA_LONG, 0, call.id());
-    response.set(ValueLayout.JAVA_INT, 20, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+    response.set(ValueLayout.JAVA_INT, 16, error);
+    response.set(ValueLayout.JAVA_INT, 20, flags);
     long result = Syscalls.ioctl(fd.number(), SECCOMP_IOCTL_NOTIF_SEND, response);
     if (result != -Errno.ENOENT) {
       ErrnoException.check(result, "ioctl SECCOMP_IOCTL_NOTIF_SEND");
