@@ -60,7 +60,7 @@ final class CompletionTest {
   @Test
   void offersOptionsOfTheCommand() throws Exception {
     assertEquals("--help --json --schema", offered("validate", "--"));
-    assertEquals("--help --json", offered("run", "x.yaml", "--"));
+    assertEquals("--help --json --sandbox", offered("run", "x.yaml", "--"));
   }
 
   @Test
