@@ -48,8 +48,10 @@ class SupervisionTest {
 
   @AfterEach
   void end() throws Exception {
-    run.close();
-    awaitGone(children);
+    if (run != null) {
+      run.close();
+      awaitGone(children);
+    }
   }
 
   private static void awaitGone(List<Long> pids) throws Exception {
