@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.basepoint.ipc.control.CloneIdentity;
 import dev.basepoint.ipc.control.FrameChannel;
 import dev.basepoint.ipc.control.RequestFailedException;
 import dev.basepoint.ipc.control.Requester;
@@ -103,7 +104,10 @@ final class MainTest {
         null,
         null,
         OpenFile.open("/dev/null", OpenFile.O_WRONLY),
-        List.of());
+        List.of(),
+        new CloneIdentity("test", new byte[16], 0, new byte[0]),
+        false,
+        0);
   }
 
   private void hello() throws IOException {

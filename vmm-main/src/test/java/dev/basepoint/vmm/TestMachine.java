@@ -1,5 +1,6 @@
 package dev.basepoint.vmm;
 
+import dev.basepoint.ipc.control.CloneIdentity;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
 import dev.basepoint.ipc.control.SupervisionRequest.ConfigureVm;
@@ -49,7 +50,10 @@ final class TestMachine implements AutoCloseable, VmListener {
             initrd,
             toGuest.readEnd(),
             fromGuest.writeEnd(),
-            List.of());
+            List.of(),
+            new CloneIdentity("test", new byte[16], 0, new byte[0]),
+            false,
+            0);
     session = VmSession.create(config, this);
   }
 

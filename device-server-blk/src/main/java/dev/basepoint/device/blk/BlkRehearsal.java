@@ -9,6 +9,7 @@ import dev.basepoint.ipc.virtqueue.DriverQueue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 
 /**
  * Plays a disk through against a scratch image in memory: reads and writes on the queue thread, and
@@ -33,7 +34,7 @@ final class BlkRehearsal implements Rehearsal<ConfigureBlk> {
   public ConfigureBlk configuration(Fd channel) throws IOException {
     Fd image = MemFd.create("rehearsal-image", IMAGE_BYTES);
     return new ConfigureBlk(
-        "rehearsal", channel, image, false, false, "", 1, 16, BLOCK_BYTES, true);
+        "rehearsal", channel, image, List.of(), false, false, "", 1, 16, BLOCK_BYTES, true);
   }
 
   @Override

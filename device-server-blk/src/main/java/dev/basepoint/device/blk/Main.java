@@ -33,12 +33,16 @@ public final class Main {
     } finally {
       if (!created) {
         configuration.image().close();
+        configuration.layers().forEach(Fd::close);
       }
     }
   }
 
   private static BlkDevice open(SupervisionRequest.ConfigureBlk configuration, DeviceHost host)
       throws IOException {
+    if (!configuration.layers().isEmpty()) {
+      throw new IOException("this server does not know overlay layers");
+    }
     checkDirect(configuration.image(), configuration.direct());
     Image image = RawImage.open(configuration.image(), configuration.readOnly());
     BlkSettings settings =

@@ -85,7 +85,17 @@ public final class BlkBenchmark {
             server.configure(
                 channel ->
                     new SupervisionRequest.ConfigureBlk(
-                        "disk0", channel, image, false, direct, "", 1, QUEUE_SIZE, 512, true));
+                        "disk0",
+                        channel,
+                        image,
+                        List.of(),
+                        false,
+                        direct,
+                        "",
+                        1,
+                        QUEUE_SIZE,
+                        512,
+                        true));
         client.start(16L << 20, QUEUE_SIZE);
         Load load = new Load(client, IMAGE_BYTES);
         for (Case one : CASES) {

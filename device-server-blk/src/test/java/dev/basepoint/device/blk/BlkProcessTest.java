@@ -84,7 +84,17 @@ class BlkProcessTest {
       return server.configure(
           channel ->
               new SupervisionRequest.ConfigureBlk(
-                  "disk0", channel, image, readOnly, direct, "serial-1", 2, 128, blockSize, true));
+                  "disk0",
+                  channel,
+                  image,
+                  List.of(),
+                  readOnly,
+                  direct,
+                  "serial-1",
+                  2,
+                  128,
+                  blockSize,
+                  true));
     }
   }
 
@@ -232,7 +242,8 @@ class BlkProcessTest {
                   server.configure(
                       channel ->
                           new SupervisionRequest.ConfigureBlk(
-                              "disk0", channel, image, false, true, "", 1, 128, 512, true)));
+                              "disk0", channel, image, List.of(), false, true, "", 1, 128, 512,
+                              true)));
       assertTrue(mixedUp.getMessage().contains("without O_DIRECT"), mixedUp.getMessage());
     }
     // It may be configured rightly after all.

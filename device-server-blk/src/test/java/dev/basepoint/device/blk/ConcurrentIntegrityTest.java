@@ -28,6 +28,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -99,7 +100,7 @@ class ConcurrentIntegrityTest {
     return server.configure(
         channel ->
             new SupervisionRequest.ConfigureBlk(
-                "disk0", channel, image, false, direct, "", QUEUES, 128, 512, true));
+                "disk0", channel, image, List.of(), false, direct, "", QUEUES, 128, 512, true));
   }
 
   private void run(TestDeviceClient client) throws Exception {

@@ -6,10 +6,8 @@ import dev.basepoint.ipc.control.proto.ChildHello;
 import dev.basepoint.ipc.control.proto.ConfigureBlk;
 import dev.basepoint.ipc.control.proto.ConfigureNet;
 import dev.basepoint.ipc.control.proto.ConfigureRng;
-import dev.basepoint.ipc.control.proto.ConfigureVm;
 import dev.basepoint.ipc.control.proto.CounterGroup;
 import dev.basepoint.ipc.control.proto.CountersReport;
-import dev.basepoint.ipc.control.proto.DeviceAttachment;
 import dev.basepoint.ipc.control.proto.DeviceFailed;
 import dev.basepoint.ipc.control.proto.EnterSandbox;
 import dev.basepoint.ipc.control.proto.GuestMarker;
@@ -29,6 +27,7 @@ import dev.basepoint.ipc.control.proto.SupervisionFailure;
 import dev.basepoint.ipc.control.proto.SupervisionHello;
 import dev.basepoint.ipc.control.proto.SupervisionPing;
 import dev.basepoint.ipc.control.proto.SupervisionRequestFrame;
+import dev.basepoint.ipc.control.proto.VmSaved;
 import dev.basepoint.ipc.control.proto.Warning;
 import dev.basepoint.ipc.linux.Fd;
 import java.util.ArrayList;
@@ -38,7 +37,7 @@ import java.util.List;
 public final class SupervisionProtocol
     implements Protocol<SupervisionRequest, SupervisionReply, SupervisionEvent> {
   /** Raised when an old peer would misunderstand a message. */
-  public static final int VERSION = 2;
+  public static final int VERSION = 3;
 
   @Override
   public Frame encodeRequest(Request<SupervisionRequest> request) {
@@ -55,11 +54,17 @@ public final class SupervisionProtocol
                   .setFeatureBits(featureBits));
       case SupervisionRequest.EnterSandbox(byte[] order) ->
           frame.setEnterSandbox(EnterSandbox.newBuilder().setOrder(ByteString.copyFrom(order)));
-      case SupervisionRequest.ConfigureVm vm -> frame.setConfigureVm(configureVm(vm, fds));
+      case SupervisionRequest.ConfigureVm vm -> frame.setConfigureVm(VmMessages.encode(vm, fds));
       case SupervisionRequest.ConfigureBlk blk -> frame.setConfigureBlk(configureBlk(blk, fds));
       case SupervisionRequest.ConfigureNet net -> frame.setConfigureNet(configureNet(net, fds));
       case SupervisionRequest.ConfigureRng rng -> frame.setConfigureRng(configureRng(rng, fds));
       case SupervisionRequest.RunVm _ -> frame.setRunVm(RunVm.getDefaultInstance());
+      case SupervisionRequest.SaveVm save -> frame.setSaveVm(VmMessages.encode(save, fds));
+      case SupervisionRequest.PrepareClone clone ->
+          frame.setPrepareClone(VmMessages.encode(clone, fds));
+      case SupervisionRequest.RunClone run -> frame.setRunClone(VmMessages.encode(run));
+      case SupervisionRequest.ReplaceServer replace ->
+          frame.setReplaceServer(VmMessages.encode(replace, fds));
       case SupervisionRequest.PauseVm _ -> frame.setPauseVm(PauseVm.getDefaultInstance());
       case SupervisionRequest.ResumeVm _ -> frame.setResumeVm(ResumeVm.getDefaultInstance());
       case SupervisionRequest.ReadCounters _ ->
@@ -72,35 +77,10 @@ public final class SupervisionProtocol
     return new Frame(frame.build().toByteArray(), fds);
   }
 
-  private static ConfigureVm configureVm(SupervisionRequest.ConfigureVm vm, List<Fd> fds) {
-    fds.add(vm.kvm());
-    fds.add(vm.kernel());
-    if (vm.initrd() != null) {
-      fds.add(vm.initrd());
-    }
-    if (vm.consoleInput() != null) {
-      fds.add(vm.consoleInput());
-    }
-    fds.add(vm.consoleOutput());
-    ConfigureVm.Builder message =
-        ConfigureVm.newBuilder()
-            .setName(vm.name())
-            .setMemoryBytes(vm.memoryBytes())
-            .setVcpus(vm.vcpus())
-            .setCommandLine(vm.commandLine())
-            .setHasInitrd(vm.initrd() != null)
-            .setHasConsoleInput(vm.consoleInput() != null);
-    for (SupervisionRequest.Attachment device : vm.devices()) {
-      fds.add(device.channel());
-      message.addDevices(
-          DeviceAttachment.newBuilder().setName(device.name()).setKind(device.kind().wireName()));
-    }
-    return message.build();
-  }
-
   private static ConfigureBlk configureBlk(SupervisionRequest.ConfigureBlk blk, List<Fd> fds) {
     fds.add(blk.channel());
     fds.add(blk.image());
+    fds.addAll(blk.layers());
     return ConfigureBlk.newBuilder()
         .setName(blk.name())
         .setReadOnly(blk.readOnly())
@@ -110,6 +90,7 @@ public final class SupervisionProtocol
         .setQueueSize(blk.queueSize())
         .setBlockSizeBytes(blk.blockSizeBytes())
         .setDiscard(blk.discard())
+        .setLayers(blk.layers().size())
         .build();
   }
 
@@ -160,10 +141,14 @@ public final class SupervisionProtocol
                   frame.getHello().getProtocolVersion(), frame.getHello().getFeatureBits());
           case ENTER_SANDBOX ->
               new SupervisionRequest.EnterSandbox(frame.getEnterSandbox().getOrder().toByteArray());
-          case CONFIGURE_VM -> configureVm(frame.getConfigureVm(), fds);
+          case CONFIGURE_VM -> VmMessages.decode(frame.getConfigureVm(), fds);
           case CONFIGURE_BLK -> configureBlk(frame.getConfigureBlk(), fds);
           case CONFIGURE_NET -> configureNet(frame.getConfigureNet(), fds);
           case CONFIGURE_RNG -> configureRng(frame.getConfigureRng(), fds);
+          case SAVE_VM -> VmMessages.saveVm(fds);
+          case PREPARE_CLONE -> VmMessages.decode(frame.getPrepareClone(), fds);
+          case RUN_CLONE -> VmMessages.decode(frame.getRunClone());
+          case REPLACE_SERVER -> VmMessages.decode(frame.getReplaceServer(), fds);
           case RUN_VM -> new SupervisionRequest.RunVm();
           case PAUSE_VM -> new SupervisionRequest.PauseVm();
           case RESUME_VM -> new SupervisionRequest.ResumeVm();
@@ -176,47 +161,19 @@ public final class SupervisionProtocol
     return new Request<>(frame.getId(), frame.getDeadlineMillis(), body);
   }
 
-  private static SupervisionRequest.ConfigureVm configureVm(ConfigureVm vm, FdCursor fds)
-      throws ProtocolException {
-    Fd kvm = fds.take("/dev/kvm");
-    Fd kernel = fds.take("kernel");
-    Fd initrd = vm.getHasInitrd() ? fds.take("initrd") : null;
-    Fd consoleInput = vm.getHasConsoleInput() ? fds.take("console input") : null;
-    Fd consoleOutput = fds.take("console output");
-    List<SupervisionRequest.Attachment> devices = new ArrayList<>();
-    for (DeviceAttachment device : vm.getDevicesList()) {
-      devices.add(
-          new SupervisionRequest.Attachment(
-              device.getName(), kind(device.getKind()), fds.take("device channel")));
-    }
-    return new SupervisionRequest.ConfigureVm(
-        vm.getName(),
-        vm.getMemoryBytes(),
-        vm.getVcpus(),
-        vm.getCommandLine(),
-        kvm,
-        kernel,
-        initrd,
-        consoleInput,
-        consoleOutput,
-        devices);
-  }
-
-  private static SupervisionRequest.Kind kind(String wireName) throws ProtocolException {
-    for (SupervisionRequest.Kind kind : SupervisionRequest.Kind.values()) {
-      if (kind.wireName().equals(wireName)) {
-        return kind;
-      }
-    }
-    throw new ProtocolException("unknown device kind " + Decoding.text(wireName));
-  }
-
   private static SupervisionRequest.ConfigureBlk configureBlk(ConfigureBlk blk, FdCursor fds)
       throws ProtocolException {
+    Fd channel = fds.take("device channel");
+    Fd image = fds.take("image");
+    List<Fd> layers = new ArrayList<>();
+    for (int i = 0; i < Integer.toUnsignedLong(blk.getLayers()); i++) {
+      layers.add(fds.take("layer"));
+    }
     return new SupervisionRequest.ConfigureBlk(
         blk.getName(),
-        fds.take("device channel"),
-        fds.take("image"),
+        channel,
+        image,
+        layers,
         blk.getReadOnly(),
         blk.getDirect(),
         blk.getSerial(),
@@ -295,6 +252,9 @@ public final class SupervisionProtocol
                   .setRole(role)
                   .setPid(pid));
       case SupervisionReply.Done _ -> frame.setDone(SupervisionDone.getDefaultInstance());
+      case SupervisionReply.Saved(long ramBytesWritten, long stateBytes) ->
+          frame.setVmSaved(
+              VmSaved.newBuilder().setRamBytesWritten(ramBytesWritten).setStateBytes(stateBytes));
       case SupervisionReply.Sandboxed(Fd listener) -> {
         if (listener != null) {
           fds.add(listener);
@@ -367,6 +327,11 @@ public final class SupervisionProtocol
                   Decoding.text(frame.getHello().getRole()),
                   frame.getHello().getPid()));
       case DONE -> new Reply<>(id, new SupervisionReply.Done());
+      case VM_SAVED ->
+          new Reply<>(
+              id,
+              new SupervisionReply.Saved(
+                  frame.getVmSaved().getRamBytesWritten(), frame.getVmSaved().getStateBytes()));
       case SANDBOXED ->
           new Reply<>(
               id,

@@ -20,6 +20,14 @@ public sealed interface SupervisionReply {
    */
   record Sandboxed(Fd listener) implements SupervisionReply {}
 
+  /**
+   * The VM is saved.
+   *
+   * @param ramBytesWritten bytes of RAM that are not zero, in whole pages
+   * @param stateBytes size of all else
+   */
+  record Saved(long ramBytesWritten, long stateBytes) implements SupervisionReply {}
+
   /** Counters by group; a device server has one group, vmm-main one for itself and one a device. */
   record Counters(List<Group> groups) implements SupervisionReply {
     public static final int GROUPS_MAX = 64;

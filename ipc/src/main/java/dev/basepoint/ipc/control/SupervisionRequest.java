@@ -35,16 +35,45 @@ public sealed interface SupervisionRequest {
     Fd channel();
   }
 
+  /** Tells a vmm-main what machine it is to be. */
+  sealed interface ConfigureMachine extends Configure {
+    /** The machine's name. */
+    String name();
+
+    /** Guest RAM, a multiple of 4096. */
+    long memoryBytes();
+
+    /** 1 to {@link ConfigureVm#VCPUS_MAX}. */
+    int vcpus();
+
+    /** An open /dev/kvm. */
+    Fd kvm();
+
+    /** Bytes for the guest's serial port, or null. */
+    Fd consoleInput();
+
+    /** Takes what the guest writes to its serial port. */
+    Fd consoleOutput();
+
+    /** The devices, in the order in which the guest finds them. */
+    List<Attachment> devices();
+
+    /**
+     * Pause all vCPUs when the guest rings ready, before that is reported; the one that rang stands
+     * directly behind its OUT.
+     */
+    boolean pauseAtReady();
+
+    /** How long a device waits for another server when its own has failed; 0 for not at all. */
+    int replacementMillis();
+  }
+
   /**
-   * The virtual machine of a vmm-main.
+   * A virtual machine that boots.
    *
-   * @param memoryBytes guest RAM, a multiple of 4096
-   * @param vcpus 1 to {@link #VCPUS_MAX}
-   * @param kvm an open /dev/kvm
    * @param kernel the kernel image, readable
    * @param initrd or null
-   * @param consoleInput bytes for the guest's serial port, or null
-   * @param consoleOutput takes what the guest writes to its serial port
+   * @param identity who the guest is
    */
   record ConfigureVm(
       String name,
@@ -56,29 +85,51 @@ public sealed interface SupervisionRequest {
       Fd initrd,
       Fd consoleInput,
       Fd consoleOutput,
-      List<Attachment> devices)
-      implements Configure {
+      List<Attachment> devices,
+      CloneIdentity identity,
+      boolean pauseAtReady,
+      int replacementMillis)
+      implements ConfigureMachine {
     public static final int VCPUS_MAX = 8;
     public static final int DEVICES_MAX = 16;
     public static final int COMMAND_LINE_CHARS_MAX = 2048;
     public static final long MEMORY_BYTES_MIN = 2L << 20;
     public static final long MEMORY_BYTES_MAX = 1L << 40;
+    public static final int REPLACEMENT_MILLIS_MAX = 600_000;
 
     public ConfigureVm {
-      checkName(name);
       devices = List.copyOf(devices);
-      check(
-          memoryBytes >= MEMORY_BYTES_MIN
-              && memoryBytes <= MEMORY_BYTES_MAX
-              && memoryBytes % 4096 == 0,
-          "memory",
-          memoryBytes);
-      check(vcpus >= 1 && vcpus <= VCPUS_MAX, "vcpus", vcpus);
-      check(devices.size() <= DEVICES_MAX, "device count", devices.size());
+      checkMachine(name, memoryBytes, vcpus, devices, replacementMillis);
       check(
           commandLine.length() <= COMMAND_LINE_CHARS_MAX,
           "command line length",
           commandLine.length());
+    }
+  }
+
+  /**
+   * A virtual machine that goes on where another one stood when it was saved: armed up to the last
+   * step, it waits for {@link RunClone}.
+   *
+   * @param templateRam the saved RAM, sealed against change
+   * @param templateState all else that was saved, sealed against change
+   */
+  record PrepareClone(
+      String name,
+      long memoryBytes,
+      int vcpus,
+      Fd kvm,
+      Fd templateRam,
+      Fd templateState,
+      Fd consoleInput,
+      Fd consoleOutput,
+      List<Attachment> devices,
+      boolean pauseAtReady,
+      int replacementMillis)
+      implements ConfigureMachine {
+    public PrepareClone {
+      devices = List.copyOf(devices);
+      checkMachine(name, memoryBytes, vcpus, devices, replacementMillis);
     }
   }
 
@@ -109,7 +160,9 @@ public sealed interface SupervisionRequest {
    * A block device.
    *
    * @param channel the server's end of the device channel
-   * @param image the disk image; its size is the capacity
+   * @param image the disk image; without layers its size is the capacity
+   * @param layers overlay files upon the image, which is then only read, bottom to top; the last is
+   *     written to unless {@code readOnly}, the others never
    * @param direct the image was opened with O_DIRECT
    * @param serial at most 20 ASCII characters (virtio 1.2 section 5.2.6.1)
    * @param blockSizeBytes a power of two from 512 to 65536
@@ -119,6 +172,7 @@ public sealed interface SupervisionRequest {
       String name,
       Fd channel,
       Fd image,
+      List<Fd> layers,
       boolean readOnly,
       boolean direct,
       String serial,
@@ -127,8 +181,12 @@ public sealed interface SupervisionRequest {
       int blockSizeBytes,
       boolean discard)
       implements ConfigureDevice {
+    public static final int LAYERS_MAX = 8;
+
     public ConfigureBlk {
       checkName(name);
+      layers = List.copyOf(layers);
+      check(layers.size() <= LAYERS_MAX, "layer count", layers.size());
       check(serial.length() <= 20, "serial length", serial.length());
       check(queueCount >= 1 && queueCount <= 16, "queue count", queueCount);
       checkQueueSize(queueSize);
@@ -206,6 +264,29 @@ public sealed interface SupervisionRequest {
   /** Lets the configured VM run. */
   record RunVm() implements SupervisionRequest {}
 
+  /** Lets a prepared clone run, as somebody of its own. */
+  record RunClone(CloneIdentity identity) implements SupervisionRequest {}
+
+  /**
+   * Saves a paused VM, which can be resumed afterwards.
+   *
+   * @param ram an empty memfd as large as the guest's RAM; pages of zeros stay holes in it
+   * @param state an empty memfd for everything else
+   */
+  record SaveVm(Fd ram, Fd state) implements SupervisionRequest {}
+
+  /**
+   * Gives a device another server: instead of the first one before a clone runs, and instead of one
+   * that has failed afterwards.
+   *
+   * @param channel vmm-main's end of the device channel
+   */
+  record ReplaceServer(String device, Fd channel) implements SupervisionRequest {
+    public ReplaceServer {
+      checkName(device);
+    }
+  }
+
   /** Stops every vCPU at an instruction boundary. */
   record PauseVm() implements SupervisionRequest {}
 
@@ -228,6 +309,23 @@ public sealed interface SupervisionRequest {
     if (!valid) {
       throw new IllegalArgumentException(what + " " + value + " is out of range");
     }
+  }
+
+  private static void checkMachine(
+      String name, long memoryBytes, int vcpus, List<Attachment> devices, int replacementMillis) {
+    checkName(name);
+    check(
+        memoryBytes >= ConfigureVm.MEMORY_BYTES_MIN
+            && memoryBytes <= ConfigureVm.MEMORY_BYTES_MAX
+            && memoryBytes % 4096 == 0,
+        "memory",
+        memoryBytes);
+    check(vcpus >= 1 && vcpus <= ConfigureVm.VCPUS_MAX, "vcpus", vcpus);
+    check(devices.size() <= ConfigureVm.DEVICES_MAX, "device count", devices.size());
+    check(
+        replacementMillis >= 0 && replacementMillis <= ConfigureVm.REPLACEMENT_MILLIS_MAX,
+        "replacement time",
+        replacementMillis);
   }
 
   private static void checkQueueSize(int size) {

@@ -169,8 +169,13 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
       case SupervisionRequest.Ping _ -> new SupervisionReply.Done();
       case SupervisionRequest.RunVm _,
           SupervisionRequest.PauseVm _,
-          SupervisionRequest.ResumeVm _ ->
-          throw refused(request, RequestFailedException.Code.UNKNOWN, "for a device server");
+          SupervisionRequest.ResumeVm _,
+          SupervisionRequest.SaveVm _,
+          SupervisionRequest.RunClone _,
+          SupervisionRequest.ReplaceServer _ -> {
+        discard(request);
+        throw refused(request, RequestFailedException.Code.UNKNOWN, "for a device server");
+      }
     };
   }
 

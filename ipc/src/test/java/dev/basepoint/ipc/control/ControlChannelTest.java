@@ -25,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 class ControlChannelTest {
   private static final Duration GENEROUS = Duration.ofSeconds(30);
@@ -132,6 +133,36 @@ class ControlChannelTest {
       serve(request -> new DeviceReply.Done());
       assertEquals(new DeviceReply.Done(), requester.call(new DeviceRequest.Run(), GENEROUS));
     }
+  }
+
+  private static CloneIdentity identity() {
+    return new CloneIdentity(
+        "vm-1",
+        new byte[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+        7,
+        new byte[] {9});
+  }
+
+  @Test
+  void identitiesOutsideTheirBoundsAreRefused() {
+    byte[] id = new byte[CloneIdentity.GENERATION_ID_BYTES];
+    byte[] none = {};
+    for (Executable wrong :
+        List.<Executable>of(
+            () -> new CloneIdentity("", id, 0, none),
+            () -> new CloneIdentity("\u00e4".repeat(33), id, 0, none),
+            () -> new CloneIdentity("vm", new byte[15], 0, none),
+            () -> new CloneIdentity("vm", id, 0, new byte[CloneIdentity.METADATA_BYTES_MAX + 1]))) {
+      assertThrows(IllegalArgumentException.class, wrong);
+    }
+    Frame withoutId =
+        new Frame(
+            dev.basepoint.ipc.control.proto.SupervisionRequestFrame.newBuilder()
+                .setRunClone(dev.basepoint.ipc.control.proto.RunClone.getDefaultInstance())
+                .build()
+                .toByteArray(),
+            List.of());
+    assertThrows(ProtocolException.class, () -> new SupervisionProtocol().decodeRequest(withoutId));
   }
 
   @Test
@@ -282,6 +313,44 @@ class ControlChannelTest {
       assertArrayEquals(net.mac(), back.mac());
       assertEquals(net.backend(), back.backend());
       assertEquals(net.mtuBytes(), back.mtuBytes());
+      for (SupervisionRequest request :
+          List.of(
+              new SupervisionRequest.ConfigureBlk(
+                  "disk0",
+                  a.fd(),
+                  b.fd(),
+                  List.of(a.fd(), b.fd()),
+                  true,
+                  false,
+                  "",
+                  1,
+                  64,
+                  512,
+                  true),
+              new SupervisionRequest.PrepareClone(
+                  "clone",
+                  1L << 30,
+                  8,
+                  a.fd(),
+                  b.fd(),
+                  a.fd(),
+                  b.fd(),
+                  a.fd(),
+                  List.of(
+                      new SupervisionRequest.Attachment(
+                          "disk0", SupervisionRequest.Kind.BLK, b.fd())),
+                  true,
+                  1000),
+              new SupervisionRequest.RunClone(identity()),
+              new SupervisionRequest.SaveVm(a.fd(), b.fd()),
+              new SupervisionRequest.ReplaceServer("net0", b.fd()))) {
+        Frame frame = protocol.encodeRequest(new Protocol.Request<>(1, 1, request));
+        assertEquals(request, protocol.decodeRequest(frame).body());
+      }
+      SupervisionReply saved = new SupervisionReply.Saved(1L << 40, 70_000);
+      assertEquals(
+          new Protocol.Reply<SupervisionReply, SupervisionEvent>(3, saved),
+          protocol.decodeAnswer(protocol.encodeAnswer(new Protocol.Reply<>(3, saved))));
       SupervisionRequest.ConfigureVm vm =
           new SupervisionRequest.ConfigureVm(
               "vm",
@@ -294,7 +363,10 @@ class ControlChannelTest {
               a.fd(),
               b.fd(),
               List.of(
-                  new SupervisionRequest.Attachment("rng0", SupervisionRequest.Kind.RNG, a.fd())));
+                  new SupervisionRequest.Attachment("rng0", SupervisionRequest.Kind.RNG, a.fd())),
+              identity(),
+              true,
+              500);
       assertEquals(
           vm,
           protocol.decodeRequest(protocol.encodeRequest(new Protocol.Request<>(1, 1, vm))).body());

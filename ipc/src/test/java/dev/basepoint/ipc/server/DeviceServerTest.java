@@ -380,7 +380,17 @@ class DeviceServerTest {
                     other.configure(
                         channel ->
                             new SupervisionRequest.ConfigureBlk(
-                                "disk", channel, image.fd(), false, false, "", 1, 64, 512, true))));
+                                "disk",
+                                channel,
+                                image.fd(),
+                                List.of(),
+                                false,
+                                false,
+                                "",
+                                1,
+                                64,
+                                512,
+                                true))));
       }
       RequestFailedException unlucky =
           assertThrows(

@@ -3,6 +3,7 @@ package dev.basepoint.launcher.group;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.control.SupervisionRequest.Kind;
 import dev.basepoint.ipc.linux.Fd;
+import java.util.List;
 
 /** A device of a VM, with its back end opened. */
 public sealed interface DevicePlan {
@@ -41,6 +42,7 @@ public sealed interface DevicePlan {
           name,
           channel,
           image,
+          List.of(),
           readOnly,
           direct,
           serial,

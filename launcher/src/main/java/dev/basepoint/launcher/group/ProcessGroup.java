@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.group;
 
+import dev.basepoint.ipc.control.CloneIdentity;
 import dev.basepoint.ipc.control.Requester;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionReply;
@@ -11,6 +12,7 @@ import dev.basepoint.ipc.loop.EventLoop;
 import dev.basepoint.sandbox.jail.Level;
 import dev.basepoint.sandbox.jail.ViolationWatch;
 import java.io.IOException;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -116,7 +118,16 @@ public final class ProcessGroup implements AutoCloseable {
         plan.initrd(),
         plan.consoleInput(),
         plan.consoleOutput(),
-        attachments);
+        attachments,
+        bootIdentity(plan.name()),
+        false,
+        0);
+  }
+
+  private static CloneIdentity bootIdentity(String name) {
+    byte[] generationId = new byte[CloneIdentity.GENERATION_ID_BYTES];
+    new SecureRandom().nextBytes(generationId);
+    return new CloneIdentity(name, generationId, 0, new byte[0]);
   }
 
   private Child spawn(String name, Role role, Map<String, Long> given) throws IOException {
