@@ -1,13 +1,9 @@
 package dev.basepoint.launcher.group;
 
-import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
-import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.linux.Errno;
 import dev.basepoint.ipc.linux.ErrnoException;
-import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.launcher.cli.CommandException;
 import dev.basepoint.launcher.cli.ExitCode;
-import dev.basepoint.launcher.cli.Outcome;
 import dev.basepoint.launcher.cli.ReportFilter;
 import dev.basepoint.launcher.cli.RunObserver;
 import dev.basepoint.launcher.cli.RunRequest;
@@ -23,17 +19,9 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
-import java.time.Duration;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.SequencedMap;
 
 /** Runs one VM in the launcher's own process, without a daemon. */
 public final class GroupRunner implements VmRunner {
-  private static final Duration COUNTERS_TIMEOUT = Duration.ofSeconds(2);
-  private static final Duration FOREVER = Duration.ofDays(365);
-
   private final Installation installation;
 
   public GroupRunner(Installation installation) {
@@ -71,19 +59,13 @@ public final class GroupRunner implements VmRunner {
       throws IOException {
     VmManifest manifest = request.vm();
     boolean interactive = manifest.console() instanceof ConsoleTarget.Stdio;
-    RunRecorder recorder = new RunRecorder(manifest.name(), timeline, observer);
-    Map<String, Fd> images = new LinkedHashMap<>();
     try (GuestConsole console = GuestConsole.create(interactive);
         GroupPlan plan = PlanOpener.open(manifest, console.guestInput(), console.guestOutput());
-        ProcessGroup group =
-            new ProcessGroup(
-                installation,
-                Installation.isTraining() ? SandboxLevel.OFF : request.sandbox(),
-                recorder,
-                Duration.ofMillis(manifest.timeouts().startMillis()));
-        StopSignals signals = StopSignals.install(group)) {
+        Vm vm =
+            new Vm(
+                manifest, installation, request.sandbox(), console, timeline, shownTo(observer));
+        StopSignals _ = StopSignals.install(vm::requestStop)) {
       timeline.mark("launcher", "opened");
-      keepImages(plan, images);
       console.relayOutput(
           (bytes, count) -> {
             observer.guestRuns();
@@ -93,46 +75,23 @@ public final class GroupRunner implements VmRunner {
       if (interactive) {
         console.relayInput(System.in);
       }
-      GroupOutcome outcome;
-      try {
-        group.start(plan);
-        timeline.mark("launcher", "started");
-        plan.release();
-        outcome = group.await(runTimeout(manifest));
-      } catch (IOException e) {
-        if (signals.stopRequested()) {
-          outcome = new GroupOutcome.Stopped();
-        } else if (recorder.deadlyViolation().isPresent()) {
-          outcome = new GroupOutcome.ChildLost("a process", e.getMessage());
-        } else {
-          throw e;
-        }
-      }
-      timeline.mark("launcher", "ended");
-      SequencedMap<Child, List<SupervisionReply.Group>> counters = group.counters(COUNTERS_TIMEOUT);
-      List<RunResult.ProcessFacts> processes = RunFacts.processes(manifest, group, recorder);
-      group.stop();
-      console.end();
-      timeline.mark("launcher", "stopped");
-      GuestReport report = console.report();
-      List<RunResult.DeviceFacts> devices = RunFacts.devices(manifest, counters, report, images);
-      Judgement judgement = judge(outcome, report, devices, recorder, signals);
-      return new RunResult(
-          judgement.outcome(),
-          judgement.detail(),
-          RunFacts.guest(manifest, report),
-          devices,
-          processes,
-          RunFacts.timings(timeline));
-    } finally {
-      images.values().forEach(Fd::close);
+      vm.boot(plan);
+      return vm.await();
     }
   }
 
-  private static Duration runTimeout(VmManifest manifest) {
-    return manifest.timeouts().runMillis().isPresent()
-        ? Duration.ofMillis(manifest.timeouts().runMillis().getAsLong())
-        : FOREVER;
+  private static VmListener shownTo(RunObserver observer) {
+    return new VmListener() {
+      @Override
+      public void onStep(String text) {
+        observer.step(text);
+      }
+
+      @Override
+      public void onWarning(String text) {
+        observer.warning(text);
+      }
+    };
   }
 
   private static OutputStream consoleTarget(RunRequest request) throws IOException {
@@ -161,75 +120,5 @@ public final class GroupRunner implements VmRunner {
         flush();
       }
     };
-  }
-
-  /** Keeps the disks open beyond the run: scratch disks have no name to open them by. */
-  private static void keepImages(GroupPlan plan, Map<String, Fd> images) throws IOException {
-    for (DevicePlan device : plan.devices()) {
-      if (device instanceof DevicePlan.Blk blk) {
-        images.put(blk.name(), blk.image().duplicate());
-      }
-    }
-  }
-
-  private record Judgement(Outcome outcome, String detail) {}
-
-  private static Judgement judge(
-      GroupOutcome outcome,
-      GuestReport report,
-      List<RunResult.DeviceFacts> devices,
-      RunRecorder recorder,
-      StopSignals signals) {
-    if (recorder.deadlyViolation().isPresent() && !(outcome instanceof GroupOutcome.Stopped)) {
-      return new Judgement(Outcome.SANDBOX_VIOLATION, recorder.deadlyViolation().get());
-    }
-    return switch (outcome) {
-      case GroupOutcome.Stopped() ->
-          new Judgement(
-              signals.terminated() ? Outcome.TERMINATED : Outcome.INTERRUPTED, "all stopped");
-      case GroupOutcome.TimedOut(long millis) ->
-          new Judgement(Outcome.TIMED_OUT, "timeouts.run of " + millis + " ms has passed");
-      case GroupOutcome.ChildLost(String child, String how) ->
-          new Judgement(Outcome.PROCESS_DIED, child + " ended with " + how);
-      case GroupOutcome.GuestEnded(StopReason reason, String detail) ->
-          judgeGuest(reason, detail, report, devices, recorder);
-    };
-  }
-
-  private static Judgement judgeGuest(
-      StopReason reason,
-      String detail,
-      GuestReport report,
-      List<RunResult.DeviceFacts> devices,
-      RunRecorder recorder) {
-    if (!recorder.unexpectedExits().isEmpty()) {
-      var lost = recorder.unexpectedExits().entrySet().iterator().next();
-      return new Judgement(
-          Outcome.PROCESS_DIED, lost.getKey().name() + " ended with " + lost.getValue());
-    }
-    if (!recorder.failedDevices().isEmpty()) {
-      var failed = recorder.failedDevices().entrySet().iterator().next();
-      return new Judgement(Outcome.DEVICE_FAILED, failed.getKey() + ": " + failed.getValue());
-    }
-    if (reason == StopReason.TRIPLE_FAULT || reason == StopReason.ERROR) {
-      return new Judgement(Outcome.GUEST_CRASHED, detail);
-    }
-    List<SequencedMap<String, Object>> done = report.events("done");
-    if (!done.isEmpty()
-        && done.getLast().get("failures") instanceof Long failures
-        && failures > 0) {
-      return new Judgement(
-          Outcome.GUEST_REPORTED_FAILURE, "the guest counts " + failures + " failures");
-    }
-    for (RunResult.DeviceFacts device : devices) {
-      if (Boolean.FALSE.equals(device.more().get("same_as_in_guest"))) {
-        return new Judgement(
-            Outcome.DEVICE_FAILED,
-            device.name() + ": the image's hash is not the one the guest read back");
-      }
-    }
-    return reason == StopReason.RESET
-        ? new Judgement(Outcome.RESET, detail)
-        : new Judgement(Outcome.POWERED_OFF, detail);
   }
 }

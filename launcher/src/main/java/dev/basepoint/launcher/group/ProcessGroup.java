@@ -1,10 +1,10 @@
 package dev.basepoint.launcher.group;
 
-import dev.basepoint.ipc.control.CloneIdentity;
 import dev.basepoint.ipc.control.Requester;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.control.SupervisionRequest.Attachment;
 import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.ipc.linux.Epoll;
 import dev.basepoint.ipc.linux.UnixSocket;
@@ -12,23 +12,21 @@ import dev.basepoint.ipc.loop.EventLoop;
 import dev.basepoint.sandbox.jail.Level;
 import dev.basepoint.sandbox.jail.ViolationWatch;
 import java.io.IOException;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /**
  * The processes of one VM: a vmm-main and a server for each device. Starts them together, gives
- * each its descriptors, and sees to it that none outlives the group.
+ * each its descriptors, and sees to it that none outlives the group. What the VM is, and whether it
+ * is booted or cloned, its owner says by {@link #attach} and {@link #callVmm}.
  */
 public final class ProcessGroup implements AutoCloseable {
   private final Installation installation;
@@ -40,9 +38,10 @@ public final class ProcessGroup implements AutoCloseable {
   private final Thread supervisor;
   private final List<Child> children = new CopyOnWriteArrayList<>();
   private final CompletableFuture<GroupOutcome> outcome = new CompletableFuture<>();
+  private final Set<Child> admitted = new HashSet<>();
   private volatile boolean stopping;
   private boolean stopped;
-  private Child vmm;
+  private volatile Child vmm;
 
   /**
    * @param level how hard the children are sandboxed
@@ -69,76 +68,107 @@ public final class ProcessGroup implements AutoCloseable {
   }
 
   /**
-   * Starts the group and lets the guest run.
+   * Starts the processes, all at once. They know nothing of a VM yet; whether they came up shows
+   * when they are first asked something, or by {@link #admit}.
    *
-   * @throws IOException if a child cannot be started or configured; the group must then be closed
+   * @param members one of them the vmm-main
    */
-  public void start(GroupPlan plan) throws IOException {
-    vmm = spawn(plan.name(), Role.VMM_MAIN, VmLimits.ofVmmMain(plan));
-    List<Child> servers = new ArrayList<>();
-    for (DevicePlan device : plan.devices()) {
-      servers.add(spawn(device.name(), Role.of(device.kind()), VmLimits.ofServer(device)));
-    }
-    List<UnixSocket> vmmEnds = new ArrayList<>();
-    try {
-      List<SupervisionRequest.Attachment> attachments = new ArrayList<>();
-      for (int i = 0; i < servers.size(); i++) {
-        DevicePlan device = plan.devices().get(i);
-        Child server = servers.get(i);
-        server.greet(startTimeout);
-        enterSandbox(server);
-        UnixSocket[] channel = UnixSocket.pair();
-        vmmEnds.add(channel[0]);
-        try {
-          server.call(device.configure(channel[1].fd()), startTimeout);
-        } finally {
-          channel[1].close();
-        }
-        attachments.add(
-            new SupervisionRequest.Attachment(device.name(), device.kind(), channel[0].fd()));
+  public void spawn(List<GroupMember> members) throws IOException {
+    for (GroupMember member : members) {
+      Child child = spawn(member);
+      if (member.role() == Role.VMM_MAIN) {
+        vmm = child;
       }
-      vmm.greet(startTimeout);
-      enterSandbox(vmm);
-      vmm.call(configureVm(plan, attachments), startTimeout);
-      vmm.call(new SupervisionRequest.RunVm(), startTimeout);
-    } finally {
-      vmmEnds.forEach(UnixSocket::close);
     }
   }
 
-  private static SupervisionRequest.ConfigureVm configureVm(
-      GroupPlan plan, List<SupervisionRequest.Attachment> attachments) {
-    return new SupervisionRequest.ConfigureVm(
-        plan.name(),
-        plan.memoryBytes(),
-        plan.vcpus(),
-        plan.commandLine(),
-        plan.kvm(),
-        plan.kernel(),
-        plan.initrd(),
-        plan.consoleInput(),
-        plan.consoleOutput(),
-        attachments,
-        bootIdentity(plan.name()),
-        false,
-        0);
-  }
-
-  private static CloneIdentity bootIdentity(String name) {
-    byte[] generationId = new byte[CloneIdentity.GENERATION_ID_BYTES];
-    new SecureRandom().nextBytes(generationId);
-    return new CloneIdentity(name, generationId, 0, new byte[0]);
-  }
-
-  private Child spawn(String name, Role role, Map<String, Long> given) throws IOException {
+  private Child spawn(GroupMember member) throws IOException {
     CompletableFuture<Child> self = new CompletableFuture<>();
-    Child child = Child.spawn(name, role, installation, sandbox, given, new ChildListener(self));
+    Child child =
+        Child.spawn(
+            member.name(),
+            member.role(),
+            installation,
+            sandbox,
+            member.given(),
+            new ChildListener(self));
     children.add(child);
     self.complete(child);
     listener.onSpawned(child);
     listener.onNotices(child, child.notices());
     watch(child);
     return child;
+  }
+
+  /** Waits until every process serves and is in its sandbox. */
+  public void admit() throws IOException {
+    for (Child child : children) {
+      admit(child);
+    }
+  }
+
+  /** Greets a process and takes it into its sandbox, unless that has been done. */
+  private void admit(Child child) throws IOException {
+    synchronized (admitted) {
+      if (admitted.contains(child)) {
+        return;
+      }
+      child.greet(startTimeout);
+      enterSandbox(child);
+      admitted.add(child);
+    }
+  }
+
+  /**
+   * Tells each device's server, found by the device's name, what it is to be.
+   *
+   * @return what vmm-main is to be given; the caller closes it
+   */
+  public Attachments attach(List<DevicePlan> devices) throws IOException {
+    Attachments attachments = new Attachments();
+    boolean complete = false;
+    try {
+      for (DevicePlan device : devices) {
+        Child server = server(device.name());
+        admit(server);
+        UnixSocket[] channel = UnixSocket.pair();
+        attachments.add(new Attachment(device.name(), device.kind(), channel[0].fd()));
+        try {
+          server.call(device.configure(channel[1].fd()), startTimeout);
+        } finally {
+          channel[1].close();
+        }
+      }
+      complete = true;
+      return attachments;
+    } finally {
+      if (!complete) {
+        attachments.close();
+      }
+    }
+  }
+
+  private Child server(String device) throws IOException {
+    for (Child child : children) {
+      if (child != vmm && child.name().equals(device)) {
+        return child;
+      }
+    }
+    throw new IOException("the group has no server for device " + device);
+  }
+
+  /** Asks vmm-main; see {@link Requester#call}. */
+  public SupervisionReply callVmm(SupervisionRequest request, Duration timeout) throws IOException {
+    if (vmm == null) {
+      throw new IOException("the group has no vmm-main");
+    }
+    admit(vmm);
+    return vmm.call(request, timeout);
+  }
+
+  /** For each step of the start. */
+  public Duration startTimeout() {
+    return startTimeout;
   }
 
   private void enterSandbox(Child child) throws IOException {
@@ -248,23 +278,12 @@ public final class ProcessGroup implements AutoCloseable {
     }
   }
 
-  /** Waits for the end of the run; after {@code timeout} that is the outcome. */
-  public GroupOutcome await(Duration timeout) throws IOException {
-    try {
-      return outcome.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (TimeoutException e) {
-      return new GroupOutcome.TimedOut(timeout.toMillis());
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof IOException io ? io : new IOException(e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return new GroupOutcome.Stopped();
-    }
-  }
-
-  /** Makes {@link #await} return {@link GroupOutcome.Stopped}; safe from any thread. */
-  public void requestStop() {
-    outcome.complete(new GroupOutcome.Stopped());
+  /**
+   * How the run ends; completed on one of the group's threads, which must not be blocked. It does
+   * not stop the processes: {@link #stop} does.
+   */
+  public CompletableFuture<GroupOutcome> outcome() {
+    return outcome;
   }
 
   /** How hard the children are sandboxed. */
@@ -296,16 +315,6 @@ public final class ProcessGroup implements AutoCloseable {
       }
     }
     return groups;
-  }
-
-  /** Stops every vCPU. */
-  public void pause(Duration timeout) throws IOException {
-    vmm.call(new SupervisionRequest.PauseVm(), timeout);
-  }
-
-  /** Lets the vCPUs go on. */
-  public void resume(Duration timeout) throws IOException {
-    vmm.call(new SupervisionRequest.ResumeVm(), timeout);
   }
 
   @Override

@@ -2,7 +2,6 @@ package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.linux.ChildProcess;
-import dev.basepoint.launcher.cli.RunObserver;
 import dev.basepoint.sandbox.jail.Violation;
 import java.util.List;
 import java.util.Map;
@@ -11,14 +10,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** Notes what happens to a group while it runs, and tells the user what matters. */
+/** Notes what happens to a group while it runs, and tells a listener what matters. */
 final class RunRecorder implements GroupListener {
   /** A child that is let go on may be refused any number of times; so many are shown. */
   private static final int VIOLATIONS_SHOWN_MAX = 100;
 
   private final String vm;
   private final Timeline timeline;
-  private final RunObserver observer;
+  private final VmListener listener;
   private final Map<Child, ChildProcess.Exit> exits = new ConcurrentHashMap<>();
   private final Map<String, String> failedDevices = new ConcurrentHashMap<>();
   private final Set<String> notices = ConcurrentHashMap.newKeySet();
@@ -28,16 +27,16 @@ final class RunRecorder implements GroupListener {
   /**
    * @param vm the VM's name
    */
-  RunRecorder(String vm, Timeline timeline, RunObserver observer) {
+  RunRecorder(String vm, Timeline timeline, VmListener listener) {
     this.vm = vm;
     this.timeline = timeline;
-    this.observer = observer;
+    this.listener = listener;
   }
 
   @Override
   public void onSpawned(Child child) {
     timeline.mark(child.name(), "spawned", child.spawnedNanos());
-    observer.step("starting " + child.name());
+    listener.onStep("starting " + child.name());
   }
 
   @Override
@@ -52,17 +51,18 @@ final class RunRecorder implements GroupListener {
           timeline.mark("guest", "stopped", stopped.monotonicNanos());
       case SupervisionEvent.DeviceFailed(String device, String reason) -> {
         failedDevices.put(device, reason);
-        observer.warning("device " + device + " failed: " + reason);
+        listener.onWarning("device " + device + " failed: " + reason);
       }
-      case SupervisionEvent.Warning(String text) -> observer.warning(child.name() + ": " + text);
+      case SupervisionEvent.Warning(String text) -> listener.onWarning(child.name() + ": " + text);
     }
+    listener.onEvent(child, event);
   }
 
   @Override
   public void onNotices(Child child, List<String> texts) {
     for (String text : texts) {
       if (notices.add(text)) {
-        observer.warning("sandbox " + text);
+        listener.onWarning("sandbox " + text);
       }
     }
   }
@@ -82,7 +82,7 @@ final class RunRecorder implements GroupListener {
       deadlyViolation.compareAndSet(null, text);
     }
     if (count <= VIOLATIONS_SHOWN_MAX) {
-      observer.warning(text);
+      listener.onWarning(text);
     }
   }
 
@@ -94,7 +94,7 @@ final class RunRecorder implements GroupListener {
     if (!expected) {
       exits.put(child, exit);
     }
-    observer.warning(
+    listener.onWarning(
         child.role().module()
             + " of "
             + child.name()

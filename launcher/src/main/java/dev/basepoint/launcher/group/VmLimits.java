@@ -16,16 +16,16 @@ final class VmLimits {
 
   private VmLimits() {}
 
-  /** For the vmm-main of {@code plan}. */
-  static Map<String, Long> ofVmmMain(GroupPlan plan) {
-    long windows = plan.devices().size() * WINDOW_BYTES_MAX;
+  /** For the vmm-main of a VM. */
+  static Map<String, Long> ofVmmMain(long memoryBytes, int deviceCount) {
+    long windows = deviceCount * WINDOW_BYTES_MAX;
     return Map.of(
         "limit fsize",
-        Math.max(plan.memoryBytes(), WINDOW_BYTES_MAX),
+        Math.max(memoryBytes, WINDOW_BYTES_MAX),
         "limit as",
-        plan.memoryBytes() + windows + JVM_ADDRESS_BYTES,
+        memoryBytes + windows + JVM_ADDRESS_BYTES,
         "cgroup memory.max",
-        plan.memoryBytes() + windows + JVM_MEMORY_BYTES);
+        memoryBytes + windows + JVM_MEMORY_BYTES);
   }
 
   /** For the server of {@code device}. */

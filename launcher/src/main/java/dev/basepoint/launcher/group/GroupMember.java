@@ -1,0 +1,39 @@
+package dev.basepoint.launcher.group;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A process that a group is to have.
+ *
+ * @param name of the VM or the device it serves
+ * @param given what its policy leaves to the VM
+ */
+public record GroupMember(String name, Role role, Map<String, Long> given) {
+  public GroupMember {
+    given = Map.copyOf(given);
+  }
+
+  /** The vmm-main of a VM with {@code deviceCount} devices. */
+  public static GroupMember vmm(String vm, long memoryBytes, int deviceCount) {
+    return new GroupMember(vm, Role.VMM_MAIN, VmLimits.ofVmmMain(memoryBytes, deviceCount));
+  }
+
+  /** The server of {@code device}. */
+  public static GroupMember server(DevicePlan device) throws IOException {
+    return new GroupMember(device.name(), Role.of(device.kind()), VmLimits.ofServer(device));
+  }
+
+  /** All members of a VM's group, vmm-main first. */
+  public static List<GroupMember> of(String vm, long memoryBytes, List<DevicePlan> devices)
+      throws IOException {
+    List<GroupMember> members = new ArrayList<>();
+    members.add(vmm(vm, memoryBytes, devices.size()));
+    for (DevicePlan device : devices) {
+      members.add(server(device));
+    }
+    return members;
+  }
+}
