@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 
 /** Opens what devices are backed by, since no device server opens a path. */
 final class BackEnds {
@@ -60,6 +61,7 @@ final class BackEnds {
     return new DevicePlan.Blk(
         blk.name(),
         image,
+        List.of(),
         blk.readOnly(),
         direct,
         blk.serial(),

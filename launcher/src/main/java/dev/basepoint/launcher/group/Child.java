@@ -20,7 +20,6 @@ import dev.basepoint.sandbox.policy.Policy;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
@@ -61,19 +60,15 @@ public final class Child implements AutoCloseable {
   }
 
   /**
-   * Starts a process of {@code role}.
+   * Starts a process.
    *
-   * @param name of the VM or the device it serves
    * @param sandbox where it starts, or null for none
-   * @param given what its policy leaves to the VM
    * @param listener hears its events and the end of its channel
    */
   static Child spawn(
-      String name,
-      Role role,
+      GroupMember member,
       Installation installation,
       Sandbox sandbox,
-      Map<String, Long> given,
       Requester.Listener<SupervisionEvent> listener)
       throws IOException {
     UnixSocket[] pair = UnixSocket.pair();
@@ -81,16 +76,24 @@ public final class Child implements AutoCloseable {
     try (Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY)) {
       long spawnedNanos = System.nanoTime();
       List<Fd> fds = List.of(nothing, output.writeEnd(), output.writeEnd(), pair[1].fd());
-      JailedProcess jailed = sandbox == null ? null : sandbox.start(role, name, given, fds);
+      JailedProcess jailed = sandbox == null ? null : sandbox.start(member, fds);
       ChildProcess process =
           jailed == null
-              ? ChildProcess.spawn(installation.command(role), List.of(), fds)
+              ? ChildProcess.spawn(
+                  installation.command(member.role(), member.warmUpRounds()), List.of(), fds)
               : jailed.process();
-      FrameChannel channel = new FrameChannel(pair[0], name);
+      FrameChannel channel = new FrameChannel(pair[0], member.name());
       Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester =
           new Requester<>(channel, new SupervisionProtocol(), listener).start();
       return new Child(
-          name, role, process, sandbox, jailed, requester, output.readEnd(), spawnedNanos);
+          member.name(),
+          member.role(),
+          process,
+          sandbox,
+          jailed,
+          requester,
+          output.readEnd(),
+          spawnedNanos);
     } catch (IOException e) {
       pair[0].close();
       output.readEnd().close();

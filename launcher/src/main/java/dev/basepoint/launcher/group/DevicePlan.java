@@ -19,10 +19,16 @@ public sealed interface DevicePlan {
   /** Closes what was opened for the device. */
   void close();
 
-  /** A disk; see {@link SupervisionRequest.ConfigureBlk}. */
+  /**
+   * A disk; see {@link SupervisionRequest.ConfigureBlk}.
+   *
+   * @param image the disk, or what lies below {@code layers}
+   * @param layers overlays upon the image, bottom to top; empty for none
+   */
   record Blk(
       String name,
       Fd image,
+      List<Fd> layers,
       boolean readOnly,
       boolean direct,
       String serial,
@@ -31,6 +37,10 @@ public sealed interface DevicePlan {
       int blockSizeBytes,
       boolean discard)
       implements DevicePlan {
+    public Blk {
+      layers = List.copyOf(layers);
+    }
+
     @Override
     public Kind kind() {
       return Kind.BLK;
@@ -42,7 +52,7 @@ public sealed interface DevicePlan {
           name,
           channel,
           image,
-          List.of(),
+          layers,
           readOnly,
           direct,
           serial,
@@ -55,6 +65,7 @@ public sealed interface DevicePlan {
     @Override
     public void close() {
       image.close();
+      layers.forEach(Fd::close);
     }
   }
 

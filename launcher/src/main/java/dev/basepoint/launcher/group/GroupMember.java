@@ -10,20 +10,26 @@ import java.util.Map;
  *
  * @param name of the VM or the device it serves
  * @param given what its policy leaves to the VM
+ * @param warmUpRounds how often it plays its work through before it answers; 0 for not at all
  */
-public record GroupMember(String name, Role role, Map<String, Long> given) {
+public record GroupMember(String name, Role role, Map<String, Long> given, int warmUpRounds) {
   public GroupMember {
     given = Map.copyOf(given);
   }
 
   /** The vmm-main of a VM with {@code deviceCount} devices. */
   public static GroupMember vmm(String vm, long memoryBytes, int deviceCount) {
-    return new GroupMember(vm, Role.VMM_MAIN, VmLimits.ofVmmMain(memoryBytes, deviceCount));
+    return new GroupMember(vm, Role.VMM_MAIN, VmLimits.ofVmmMain(memoryBytes, deviceCount), 0);
   }
 
   /** The server of {@code device}. */
   public static GroupMember server(DevicePlan device) throws IOException {
-    return new GroupMember(device.name(), Role.of(device.kind()), VmLimits.ofServer(device));
+    return new GroupMember(device.name(), Role.of(device.kind()), VmLimits.ofServer(device), 0);
+  }
+
+  /** The same process, rehearsed: slower to start, and fast from its first request on. */
+  public GroupMember rehearsed(int rounds) {
+    return new GroupMember(name, role, given, rounds);
   }
 
   /** All members of a VM's group, vmm-main first. */

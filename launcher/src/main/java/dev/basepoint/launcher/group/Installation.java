@@ -88,8 +88,12 @@ public record Installation(Path root, Path javaHome) {
     return System.getProperty(TRAINING_PROPERTY) != null;
   }
 
-  /** The command line of a child JVM. */
-  public List<String> command(Role role) throws IOException {
+  /**
+   * The command line of a child JVM.
+   *
+   * @param warmUpRounds see {@link GroupMember}
+   */
+  public List<String> command(Role role, int warmUpRounds) throws IOException {
     Path jar = jar(role);
     List<String> command = new ArrayList<>();
     command.add(javaHome.resolve("bin/java").toString());
@@ -109,6 +113,9 @@ public record Installation(Path root, Path javaHome) {
     command.add("-cp");
     command.add(jar.toString());
     command.add(mainClass(role));
+    if (warmUpRounds > 0) {
+      command.add("--warm-up-rounds=" + warmUpRounds);
+    }
     return command;
   }
 

@@ -18,9 +18,12 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -39,6 +42,10 @@ public final class ProcessGroup implements AutoCloseable {
   private final List<Child> children = new CopyOnWriteArrayList<>();
   private final CompletableFuture<GroupOutcome> outcome = new CompletableFuture<>();
   private final Set<Child> admitted = new HashSet<>();
+  private final Set<Child> retired = ConcurrentHashMap.newKeySet();
+  private final Set<Child> gone = ConcurrentHashMap.newKeySet();
+  private final Queue<Thread> disposals = new ConcurrentLinkedQueue<>();
+  private volatile boolean intact = true;
   private volatile boolean stopping;
   private boolean stopped;
   private volatile Child vmm;
@@ -84,14 +91,7 @@ public final class ProcessGroup implements AutoCloseable {
 
   private Child spawn(GroupMember member) throws IOException {
     CompletableFuture<Child> self = new CompletableFuture<>();
-    Child child =
-        Child.spawn(
-            member.name(),
-            member.role(),
-            installation,
-            sandbox,
-            member.given(),
-            new ChildListener(self));
+    Child child = Child.spawn(member, installation, sandbox, new ChildListener(self));
     children.add(child);
     self.complete(child);
     listener.onSpawned(child);
@@ -148,9 +148,51 @@ public final class ProcessGroup implements AutoCloseable {
     }
   }
 
+  /**
+   * Gives a device another server in place of its present one, which is killed if it still runs.
+   *
+   * @throws IOException if the device cannot be served so; it keeps its present server then
+   */
+  public void replaceServer(DevicePlan device, int warmUpRounds) throws IOException {
+    Child present = server(device.name());
+    Child next = spawn(GroupMember.server(device).rehearsed(warmUpRounds));
+    boolean replaced = false;
+    try {
+      admit(next);
+      UnixSocket[] channel = UnixSocket.pair();
+      try {
+        next.call(device.configure(channel[1].fd()), startTimeout);
+        callVmm(new SupervisionRequest.ReplaceServer(device.name(), channel[0].fd()), startTimeout);
+        replaced = true;
+      } finally {
+        channel[0].close();
+        channel[1].close();
+      }
+    } finally {
+      retire(replaced ? present : next);
+    }
+  }
+
+  /** Ends a process that the group does without from now on. */
+  private void retire(Child child) {
+    retired.add(child);
+    if (gone.contains(child)) {
+      dispose(child);
+    } else {
+      child.kill();
+    }
+  }
+
+  private void dispose(Child child) {
+    if (children.remove(child)) {
+      // Not here, since removing a control group takes the kernel tens of milliseconds.
+      disposals.add(Thread.ofPlatform().name("close-" + child.name()).start(() -> close(child)));
+    }
+  }
+
   private Child server(String device) throws IOException {
     for (Child child : children) {
-      if (child != vmm && child.name().equals(device)) {
+      if (child != vmm && !retired.contains(child) && child.name().equals(device)) {
         return child;
       }
     }
@@ -242,8 +284,17 @@ public final class ProcessGroup implements AutoCloseable {
   private void onExit(Child child) {
     try {
       ChildProcess.Exit exit = child.pollExit();
+      gone.add(child);
+      if (retired.contains(child)) {
+        dispose(child);
+        return;
+      }
       listener.onExit(child, exit, stopping, child.tail().text());
-      if (!stopping && child == vmm) {
+      if (stopping) {
+        return;
+      }
+      intact = false;
+      if (child == vmm) {
         outcome.complete(new GroupOutcome.ChildLost(child.name(), exit.toString()));
       }
     } catch (IOException e) {
@@ -284,6 +335,11 @@ public final class ProcessGroup implements AutoCloseable {
    */
   public CompletableFuture<GroupOutcome> outcome() {
     return outcome;
+  }
+
+  /** Whether no process has ended by itself so far. */
+  public boolean isIntact() {
+    return intact;
   }
 
   /** How hard the children are sandboxed. */
@@ -355,6 +411,7 @@ public final class ProcessGroup implements AutoCloseable {
       closes.add(Thread.ofPlatform().name("close-" + child.name()).start(() -> close(child)));
     }
     closes.forEach(ProcessGroup::join);
+    disposals.forEach(ProcessGroup::join);
     children.clear();
     if (sandbox != null) {
       try {

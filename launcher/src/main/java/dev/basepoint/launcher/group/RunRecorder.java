@@ -9,13 +9,14 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 
 /** Notes what happens to a group while it runs, and tells a listener what matters. */
 final class RunRecorder implements GroupListener {
   /** A child that is let go on may be refused any number of times; so many are shown. */
   private static final int VIOLATIONS_SHOWN_MAX = 100;
 
-  private final String vm;
+  private final Supplier<String> vm;
   private final Timeline timeline;
   private final VmListener listener;
   private final Map<Child, ChildProcess.Exit> exits = new ConcurrentHashMap<>();
@@ -25,9 +26,9 @@ final class RunRecorder implements GroupListener {
   private final AtomicReference<String> deadlyViolation = new AtomicReference<>();
 
   /**
-   * @param vm the VM's name
+   * @param vm the VM's name, which may change before the VM runs
    */
-  RunRecorder(String vm, Timeline timeline, VmListener listener) {
+  RunRecorder(Supplier<String> vm, Timeline timeline, VmListener listener) {
     this.vm = vm;
     this.timeline = timeline;
     this.listener = listener;
@@ -74,7 +75,7 @@ final class RunRecorder implements GroupListener {
             + " of "
             + child.name()
             + " in VM "
-            + vm
+            + vm.get()
             + " violated its sandbox: "
             + violation.explanation().strip();
     int count = violations.merge(child, 1, Integer::sum);

@@ -38,18 +38,21 @@ final class Sandbox implements AutoCloseable {
   }
 
   /**
-   * Starts a process of {@code role}.
+   * Starts a process; see {@link Jail#start}.
    *
-   * @param name of the VM or the device it serves
-   * @param given what its policy leaves to the VM; see {@link Jail#start}
    * @throws dev.basepoint.sandbox.jail.JailException if the host lacks a facility
    */
-  JailedProcess start(Role role, String name, Map<String, Long> given, List<Fd> fds)
-      throws IOException {
-    Prepared prepared = prepared(role);
+  JailedProcess start(GroupMember member, List<Fd> fds) throws IOException {
+    Prepared prepared = prepared(member.role());
     return prepared
         .jail()
-        .start(prepared.policy(), name, given, installation.command(role), List.of(), fds);
+        .start(
+            prepared.policy(),
+            member.name(),
+            member.given(),
+            installation.command(member.role(), member.warmUpRounds()),
+            List.of(),
+            fds);
   }
 
   private Prepared prepared(Role role) throws IOException {

@@ -7,7 +7,7 @@ import java.util.List;
 
 /** What happened when, from the command's start on; every process's times are on one clock. */
 public final class Timeline {
-  private final long startNanos;
+  private long startNanos;
   private final List<Entry> entries = new ArrayList<>();
 
   /**
@@ -31,6 +31,12 @@ public final class Timeline {
     return new Timeline(System.nanoTime() - ageMicros * 1000);
   }
 
+  /** Forgets what has happened: the time line of something prepared starts with its use. */
+  public synchronized void restart() {
+    entries.clear();
+    startNanos = System.nanoTime();
+  }
+
   /** Adds an event of this moment. */
   public void mark(String source, String event) {
     mark(source, event, System.nanoTime());
@@ -42,7 +48,7 @@ public final class Timeline {
   }
 
   /** Milliseconds from the start to {@code monotonicNanos}. */
-  public double millis(long monotonicNanos) {
+  public synchronized double millis(long monotonicNanos) {
     return Math.round((monotonicNanos - startNanos) / 1e4) / 100.0;
   }
 

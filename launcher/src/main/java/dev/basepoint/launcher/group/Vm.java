@@ -52,7 +52,7 @@ public final class Vm implements AutoCloseable {
 
   private static final Duration COUNTERS_TIMEOUT = Duration.ofSeconds(2);
 
-  private final VmManifest manifest;
+  private volatile VmManifest manifest;
   private final GuestConsole console;
   private final Timeline timeline;
   private final VmListener listener;
@@ -84,7 +84,7 @@ public final class Vm implements AutoCloseable {
     this.console = console;
     this.timeline = timeline;
     this.listener = listener;
-    this.recorder = new RunRecorder(manifest.name(), timeline, new Watch());
+    this.recorder = new RunRecorder(() -> this.manifest.name(), timeline, new Watch());
     this.group =
         new ProcessGroup(
             installation,
@@ -117,6 +117,14 @@ public final class Vm implements AutoCloseable {
       }
       listener.onEvent(child, event);
     }
+  }
+
+  /** Gives a VM that was prepared ahead of its use its final description, before it is started. */
+  public void become(VmManifest description) {
+    if (started) {
+      throw new IllegalStateException("VM " + manifest.name() + " was started before");
+    }
+    manifest = description;
   }
 
   /** Boots the VM from its kernel. See {@link #start}. */

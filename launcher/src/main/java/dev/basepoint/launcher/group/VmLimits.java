@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.group;
 
+import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.FileStatus;
 import java.io.IOException;
 import java.util.Map;
@@ -31,8 +32,16 @@ final class VmLimits {
   /** For the server of {@code device}. */
   static Map<String, Long> ofServer(DevicePlan device) throws IOException {
     return switch (device) {
-      case DevicePlan.Blk blk -> Map.of("limit fsize", FileStatus.of(blk.image()).sizeBytes());
+      case DevicePlan.Blk blk -> Map.of("limit fsize", largestFileBytes(blk));
       case DevicePlan.Net _, DevicePlan.Rng _ -> Map.of();
     };
+  }
+
+  private static long largestFileBytes(DevicePlan.Blk disk) throws IOException {
+    long largest = FileStatus.of(disk.image()).sizeBytes();
+    for (Fd layer : disk.layers()) {
+      largest = Math.max(largest, FileStatus.of(layer).sizeBytes());
+    }
+    return largest;
   }
 }
