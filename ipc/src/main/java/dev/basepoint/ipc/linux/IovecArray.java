@@ -83,6 +83,27 @@ public final class IovecArray {
   }
 
   /**
+   * Adds the entries for the first {@code byteCount} bytes of {@code other}, which stays as it is.
+   *
+   * @throws IndexOutOfBoundsException if {@code other} has fewer or the array is full
+   */
+  public void addPrefix(IovecArray other, long byteCount) {
+    Objects.checkFromIndexSize(0, byteCount, other.totalBytes);
+    long left = byteCount;
+    for (int i = 0; left > 0; i++) {
+      Objects.checkIndex(count, capacity);
+      long length =
+          Math.min(left, other.entries.get(ValueLayout.JAVA_LONG, i * BYTES + LEN_OFFSET));
+      long base = other.entries.get(ValueLayout.JAVA_LONG, i * BYTES + BASE_OFFSET);
+      entries.set(ValueLayout.JAVA_LONG, count * BYTES + BASE_OFFSET, base);
+      entries.set(ValueLayout.JAVA_LONG, count * BYTES + LEN_OFFSET, length);
+      count++;
+      left -= length;
+    }
+    totalBytes += byteCount;
+  }
+
+  /**
    * Gathers all bytes in {@code target}; returns how many.
    *
    * @throws IndexOutOfBoundsException if {@code target} is too small

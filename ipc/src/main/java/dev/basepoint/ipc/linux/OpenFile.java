@@ -24,6 +24,8 @@ public final class OpenFile {
   private static final int SYS_LSEEK = 8;
   private static final int SEEK_SET = 0;
   private static final int SEEK_END = 2;
+  private static final int SEEK_DATA = 3;
+  private static final int SEEK_HOLE = 4;
 
   private OpenFile() {}
 
@@ -64,5 +66,17 @@ public final class OpenFile {
     long end = ErrnoException.check(Libc.syscall(SYS_LSEEK, fd.number(), 0, SEEK_END), "lseek");
     ErrnoException.check(Libc.syscall(SYS_LSEEK, fd.number(), 0, SEEK_SET), "lseek");
     return end;
+  }
+
+  /** The first byte from {@code offset} on that is not in a hole; -1 if there is none. */
+  public static long nextData(Fd fd, long offset) throws ErrnoException {
+    long result = Libc.syscall(SYS_LSEEK, fd.number(), offset, SEEK_DATA);
+    return result == -Errno.ENXIO ? -1 : ErrnoException.check(result, "lseek SEEK_DATA");
+  }
+
+  /** The first byte from {@code offset} on that is in a hole; the end of the file is one. */
+  public static long nextHole(Fd fd, long offset) throws ErrnoException {
+    return ErrnoException.check(
+        Libc.syscall(SYS_LSEEK, fd.number(), offset, SEEK_HOLE), "lseek SEEK_HOLE");
   }
 }
