@@ -239,7 +239,12 @@ final class BlkDevice implements VirtioDevice, CompletionMailbox.Receiver, Trans
     } else if (waiting == Waiting.NEVER) {
       finish(request, work.run(request));
     } else if (waiting == Waiting.SELDOM && !request.durable && inlineWrites.areFast()) {
-      finish(request, inlineWrites.run(work, request));
+      long result = inlineWrites.run(work, request);
+      if (result != Image.WOULD_WAIT) {
+        finish(request, result);
+      } else {
+        handOver(request);
+      }
     } else if (!addTransfer(request)) {
       handOver(request);
     }

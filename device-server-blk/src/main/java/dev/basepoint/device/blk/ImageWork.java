@@ -29,6 +29,11 @@ final class ImageWork {
     return result;
   }
 
+  /** Writes what needs no disk to be read first; the rest is left at {@link Image#WOULD_WAIT}. */
+  long tryWrite(BlkRequest request) {
+    return image.tryWrite(request.offset(), request.data);
+  }
+
   private long read(BlkRequest request) {
     long result = image.read(request.offset(), request.data);
     // After a failure: the length we report covers these bytes, and stale ones are not for the

@@ -26,10 +26,13 @@ final class InlineWrites {
     return !avoiding;
   }
 
-  /** Carries a write out on this thread and watches how long it takes. */
+  /**
+   * Carries a write out on this thread and watches how long it takes; {@link
+   * dev.basepoint.device.blk.image.Image#WOULD_WAIT} leaves the rest to be written.
+   */
   long run(ImageWork work, BlkRequest request) {
     long start = System.nanoTime();
-    long result = work.run(request);
+    long result = work.tryWrite(request);
     long end = System.nanoTime();
     if (end - start > SLOW_NANOS) {
       avoiding = true;

@@ -1,6 +1,7 @@
 package dev.basepoint.device.blk;
 
 import dev.basepoint.device.blk.image.Image;
+import dev.basepoint.device.blk.image.OverlayImage;
 import dev.basepoint.device.blk.image.RawImage;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.linux.Fd;
@@ -40,11 +41,12 @@ public final class Main {
 
   private static BlkDevice open(SupervisionRequest.ConfigureBlk configuration, DeviceHost host)
       throws IOException {
-    if (!configuration.layers().isEmpty()) {
-      throw new IOException("this server does not know overlay layers");
-    }
     checkDirect(configuration.image(), configuration.direct());
-    Image image = RawImage.open(configuration.image(), configuration.readOnly());
+    Image image =
+        configuration.layers().isEmpty()
+            ? RawImage.open(configuration.image(), configuration.readOnly())
+            : OverlayImage.open(
+                configuration.image(), configuration.layers(), configuration.readOnly());
     BlkSettings settings =
         new BlkSettings(
             configuration.name(),

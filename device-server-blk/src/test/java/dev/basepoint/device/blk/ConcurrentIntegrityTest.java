@@ -12,6 +12,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.disk.LayeredImage;
+import dev.basepoint.ipc.disk.Overlay;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.IovecArray;
 import dev.basepoint.ipc.linux.MemFd;
@@ -52,7 +54,11 @@ class ConcurrentIntegrityTest {
   enum Place {
     MEMFD,
     FILE_BUFFERED,
-    FILE_DIRECT
+    FILE_DIRECT;
+
+    boolean isDirect() {
+      return this == FILE_DIRECT;
+    }
   }
 
   private record Pending(int type, int sector, int sectorCount, byte[] data) {}
@@ -83,24 +89,49 @@ class ConcurrentIntegrityTest {
   @ParameterizedTest
   @EnumSource(Place.class)
   void everyByteIsWhereItBelongs(Place place) throws Exception {
-    try (TestServer server = TestServer.inProcess(Main.ROLE);
-        Fd image = open(place)) {
-      server.hello();
-      try (Fd duplicate = image.duplicate();
-          TestDeviceClient client = configure(server, duplicate, place == Place.FILE_DIRECT)) {
-        client.start(32 << 20, 128, 128, 128, 128);
-        run(client);
-      }
+    try (Fd image = open(place)) {
+      serve(image, List.of(), place.isDirect());
       assertArrayEquals(model, contents(image));
     }
   }
 
-  private static TestDeviceClient configure(TestServer server, Fd image, boolean direct)
-      throws Exception {
+  @ParameterizedTest
+  @EnumSource(Place.class)
+  void everyByteOfAnOverlayIsWhereItBelongs(Place place) throws Exception {
+    int flags = OpenFile.O_TMPFILE | OpenFile.O_RDWR | (place.isDirect() ? OpenFile.O_DIRECT : 0);
+    try (Fd base = open(place);
+        Fd overlay =
+            place == Place.MEMFD
+                ? MemFd.create("overlay", 0)
+                : OpenFile.open(directory.toString(), flags, 0600)) {
+      Overlay.create(overlay, IMAGE_BYTES);
+      serve(base, List.of(overlay), place.isDirect());
+      assertArrayEquals(new byte[IMAGE_BYTES], contents(base));
+      try (LayeredImage merged = LayeredImage.open(base, List.of(overlay));
+          Arena arena = Arena.ofConfined()) {
+        MemorySegment bytes = arena.allocate(IMAGE_BYTES, 4096);
+        assertEquals(IMAGE_BYTES, merged.read(0, bytes));
+        assertArrayEquals(model, bytes.toArray(ValueLayout.JAVA_BYTE));
+      }
+    }
+  }
+
+  private void serve(Fd image, List<Fd> layers, boolean direct) throws Exception {
+    try (TestServer server = TestServer.inProcess(Main.ROLE)) {
+      server.hello();
+      try (TestDeviceClient client = configure(server, image, layers, direct)) {
+        client.start(32 << 20, 128, 128, 128, 128);
+        run(client);
+      }
+    }
+  }
+
+  private static TestDeviceClient configure(
+      TestServer server, Fd image, List<Fd> layers, boolean direct) throws Exception {
     return server.configure(
         channel ->
             new SupervisionRequest.ConfigureBlk(
-                "disk0", channel, image, List.of(), false, direct, "", QUEUES, 128, 512, true));
+                "disk0", channel, image, layers, false, direct, "", QUEUES, 128, 512, true));
   }
 
   private void run(TestDeviceClient client) throws Exception {

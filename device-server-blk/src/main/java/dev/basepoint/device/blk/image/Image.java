@@ -12,7 +12,9 @@ import java.util.Optional;
  * exactly the rest is left. Transfers that overlap in time and range have no order.
  */
 public interface Image extends AutoCloseable {
-  /** What {@link #tryRead} answers if it would have to wait: {@code -EAGAIN}. */
+  /**
+   * What {@link #tryRead} and {@link #tryWrite} answer if they would have to wait: {@code -EAGAIN}.
+   */
   long WOULD_WAIT = -dev.basepoint.ipc.linux.Errno.EAGAIN;
 
   /** What this image is and can do; never changes. */
@@ -32,6 +34,14 @@ public interface Image extends AutoCloseable {
    * @param durable whether the data is on stable storage when this returns
    */
   long write(long offset, IovecArray data, boolean durable);
+
+  /**
+   * As {@link #write} of what need not be durable, but answers {@link #WOULD_WAIT} rather than wait
+   * for a disk to read something from first.
+   */
+  default long tryWrite(long offset, IovecArray data) {
+    return write(offset, data, false);
+  }
 
   /** Puts every write that has returned before this call on stable storage. */
   long flush();
