@@ -167,6 +167,11 @@ void blk_submit(struct blk *blk, struct blk_slot *slot, u32 type, u64 sector, u3
   blk->requests++;
 }
 
+bool blk_done(struct blk *blk, struct blk_slot *slot) {
+  collect(blk);
+  return slot->done;
+}
+
 bool blk_wait(struct blk *blk, struct blk_slot *slot) {
   for (u32 i = 0; i < blk->device->queue_count; i++) {
     if (blk->device->queues[i] != slot->queue) {

@@ -79,6 +79,8 @@ void blk_restart(void);
 
 /* Submits one request with bytes of slot->data (readable when out, else writable). */
 void blk_submit(struct blk *blk, struct blk_slot *slot, u32 type, u64 sector, u32 bytes, bool out);
+/* Whether the slot is done, without waiting. */
+bool blk_done(struct blk *blk, struct blk_slot *slot);
 /* Sleeps until the slot is done; false (and reported) after 30 s of silence. */
 bool blk_wait(struct blk *blk, struct blk_slot *slot);
 /* One request by itself; returns its status. */

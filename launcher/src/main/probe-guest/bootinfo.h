@@ -5,9 +5,10 @@
 #include "types.h"
 
 #define CMDLINE_MAX 2048
+#define OPTIONS_MAX 6144 /* the command line, a clone's metadata and what the console sets */
 
 struct boot_info {
-  char cmdline[CMDLINE_MAX];
+  char cmdline[OPTIONS_MAX];
   u64 ram_bytes;
   u64 ram_end; /* of the region that holds the image, below 3 GiB */
   /* The part of RAM above the image, below 3 GiB and clear of modules, that the program may use. */

@@ -31,16 +31,29 @@ void clock_calibrate(void) {
   lapic_timer_set(0);
 }
 
+void clock_restart(u64 tsc) {
+  start_tsc = tsc;
+  armed_until = 0;
+}
+
+u64 clock_us_at(u64 tsc) {
+  return (tsc - start_tsc) * 1000 / tsc_khz;
+}
+
 u64 clock_now_us(void) {
-  return (read_tsc() - start_tsc) * 1000 / tsc_khz;
+  return clock_us_at(read_tsc());
 }
 
 u64 clock_tsc_khz(void) {
   return tsc_khz;
 }
 
+u64 deadline_after(u64 tsc, u64 micros) {
+  return tsc + micros * tsc_khz / 1000;
+}
+
 u64 deadline_in_us(u64 micros) {
-  return read_tsc() + micros * tsc_khz / 1000;
+  return deadline_after(read_tsc(), micros);
 }
 
 bool deadline_passed(u64 deadline) {

@@ -9,11 +9,15 @@
 /* Starts the reference measurement; a later clock_calibrate ends it. */
 void clock_start(void);
 void clock_calibrate(void);
-/* Microseconds since clock_start. */
+/* Counts from tsc on, as in a clone, whose timer may have been left behind. */
+void clock_restart(u64 tsc);
+/* Microseconds since clock_start or clock_restart. */
 u64 clock_now_us(void);
+u64 clock_us_at(u64 tsc);
 u64 clock_tsc_khz(void);
 /* A point in time for wait_until_changed. */
 u64 deadline_in_us(u64 micros);
+u64 deadline_after(u64 tsc, u64 micros);
 bool deadline_passed(u64 deadline);
 /* NEVER sleeps for good. */
 void sleep_us(u64 micros);

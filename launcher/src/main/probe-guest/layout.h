@@ -11,13 +11,21 @@
 #define IMAGE_BASE 0x100000
 #define PML4_ADDR 0x100000
 #define PDPT_ADDR 0x101000
-#define PD_ADDR 0x102000 /* four page directories: 4 GiB in 2 MiB pages */
-#define TABLES_ADDR 0x106000
+#define PD_ADDR 0x102000 /* four page directories: 4 GiB in 2 MiB pages, but the first */
+#define PT_ADDR 0x106000 /* PT_COUNT regions of 2 MiB, which are in 4 KiB pages (pages.h) */
+#define PT_COUNT 2
+#define TABLES_ADDR 0x108000
 #define GDT_ADDR TABLES_ADDR
 #define IDT_ADDR (TABLES_ADDR + 0x200)
 #define TSS_ADDR (TABLES_ADDR + 0x800)
-#define STUBS_ADDR 0x107000 /* start of .text: interrupt stubs, STUB_SIZE bytes each */
+#define STUBS_ADDR 0x109000 /* start of .text: interrupt stubs, STUB_SIZE bytes each */
 #define STUB_SIZE 16
+
+/* Page table entries: present, writable, user, accessed. */
+#define PTE_TABLE 0x27
+#define PTE_DIRTY 0x40
+#define PTE_LARGE 0x80 /* 2 MiB page */
+#define PTE_UNCACHED 0x18
 
 #define MAX_CPUS 8
 #define TSS_STRIDE 0x80
@@ -60,5 +68,6 @@
 #define SYS_IN32 5
 #define SYS_HALT 6
 #define SYS_TRIPLE_FAULT 7
+#define SYS_FLUSH_TLB 8
 
 #endif

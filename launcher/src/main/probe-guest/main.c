@@ -1,9 +1,13 @@
 /* The program: read the command line, bring everything up, run the steps, end. */
+#include "basepoint.h"
 #include "bootinfo.h"
+#include "clone.h"
 #include "clock.h"
 #include "doorbell.h"
+#include "identity.h"
 #include "irq.h"
 #include "options.h"
+#include "pages.h"
 #include "power.h"
 #include "report.h"
 #include "shell.h"
@@ -23,10 +27,13 @@ static void say_hello(void) {
   event_number("tsc_khz", clock_tsc_khz());
   event_text("cmdline", boot_info.cmdline);
   event_end();
+  if (identity_present()) {
+    identity_report("identity");
+  }
 }
 
 static void run_steps(void) {
-  char list[OPTION_MAX];
+  char list[STEP_LIST_MAX];
   char name[32];
   const char *given = option_text("probe", "");
   memcpy(list, given, strlen(given) + 1);
@@ -34,12 +41,14 @@ static void run_steps(void) {
     shell_start();
   }
   if (text_equal(option_text("ready", ""), "doorbell")) {
-    doorbell_ready();
+    basepoint_ready();
+    clone_replace_steps(list);
   }
-  for (u32 i = 0; list_item(list, i, name, sizeof name); i++) {
+  for (u32 i = 0; list_item(list, i, name, sizeof name);) {
     if (!step_run(name, NULL)) {
       fail("probe=: there is no step '%s'; known are: " STEP_NAMES, name);
     }
+    i = clone_replace_steps(list) ? 0 : i + 1;
   }
 }
 
@@ -63,6 +72,8 @@ _Noreturn void program_start(u64 start_info) {
   clock_start();
   print_raw("asepoint probe guest\r\n");
   const char *trouble = boot_info_read(start_info);
+  pages_start();
+  identity_start();
   clock_calibrate();
   if (trouble) {
     fail("%s", trouble);

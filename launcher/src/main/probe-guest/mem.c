@@ -43,6 +43,13 @@ static void verify(const char *operation, u64 start) {
   event_end();
 }
 
+static void write(u64 start) {
+  for (u64 at = 0; at < area_bytes; at += PAGE_SIZE) {
+    blk_pattern(seed, at / BLK_SECTOR_BYTES, area + at, PAGE_SIZE);
+  }
+  verify("write", start);
+}
+
 void probe_mem(void) {
   u64 start = clock_now_us();
   seed = option_number("mem.seed", 1);
@@ -51,10 +58,19 @@ void probe_mem(void) {
     area_bytes = MIN(bytes, memory_left() / 2 & ~(u64)(PAGE_SIZE - 1));
     area = memory_get(area_bytes, PAGE_SIZE);
   }
-  for (u64 at = 0; at < area_bytes; at += PAGE_SIZE) {
-    blk_pattern(seed, at / BLK_SECTOR_BYTES, area + at, PAGE_SIZE);
+  write(start);
+}
+
+void mem_write_own(u64 own_seed, u64 pages) {
+  u64 start = clock_now_us();
+  if (pages > memory_left() / PAGE_SIZE - 1) {
+    fail("mem: no room for %lu pages, %lu bytes left", pages, memory_left());
+    return;
   }
-  verify("write", start);
+  seed = own_seed;
+  area_bytes = pages * PAGE_SIZE;
+  area = memory_get(area_bytes, PAGE_SIZE);
+  write(start);
 }
 
 void probe_mem_verify(void) {

@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include "bootinfo.h"
+#include "pages.h"
 #include "report.h"
 #include "sys.h"
 
@@ -11,6 +12,7 @@ void *memory_get(size_t bytes, size_t alignment) {
     sys_triple_fault();
   }
   boot_info.free_start = start + bytes;
+  pages_cover(boot_info.free_start);
   return memset((void *)start, 0, bytes);
 }
 

@@ -50,8 +50,17 @@ const char *option_text(const char *key, const char *fallback) {
   return present ? found : fallback;
 }
 
+u32 option_place(const char *key) {
+  const char *cursor = boot_info.cmdline;
+  u32 place = 0;
+  while (next_value(&cursor, key)) {
+    place = (u32)(cursor - boot_info.cmdline);
+  }
+  return place;
+}
+
 bool option_present(const char *key) {
-  return option_text(key, NULL) != NULL;
+  return option_place(key) != 0;
 }
 
 u64 option_number(const char *key, u64 fallback) {
@@ -67,17 +76,14 @@ u64 option_number(const char *key, u64 fallback) {
   return value;
 }
 
-bool option_set(const char *word) {
+/* Removes every word of this key and tells how many characters are left. */
+static size_t drop(const char *key, size_t key_length) {
   size_t used = strlen(boot_info.cmdline);
-  size_t length = strlen(word);
-  size_t key_length = 0;
-  while (word[key_length] && word[key_length] != '=') {
-    key_length++;
-  }
   char *at = boot_info.cmdline;
   while (*(at += skip_blanks(at) - at)) {
     size_t old = word_length(at);
-    bool same = old > key_length && memcmp(at, word, key_length + 1) == 0;
+    bool same = old >= key_length && memcmp(at, key, key_length) == 0 &&
+                (old == key_length || at[key_length] == '=');
     if (same) {
       memmove(at, at + old, used - (size_t)(at + old - boot_info.cmdline) + 1);
       used -= old;
@@ -85,7 +91,21 @@ bool option_set(const char *word) {
       at += old;
     }
   }
-  if (used + length + 2 > CMDLINE_MAX) {
+  return used;
+}
+
+void option_drop(const char *key) {
+  drop(key, strlen(key));
+}
+
+bool option_set(const char *word) {
+  size_t length = strlen(word);
+  size_t key_length = 0;
+  while (word[key_length] && word[key_length] != '=') {
+    key_length++;
+  }
+  size_t used = drop(word, key_length);
+  if (used + length + 2 > OPTIONS_MAX) {
     return false;
   }
   boot_info.cmdline[used] = ' ';

@@ -136,16 +136,12 @@ static enum pattern pattern_option(void) {
   return PATTERN_SEEDED;
 }
 
-static void probe_one(struct blk *blk, u32 number) {
-  char ops[OPTION_MAX];
-  const char *given = option_text("blk.ops", OPS_DEFAULT);
-  memcpy(ops, given, strlen(given) + 1);
+void blk_probe(u32 number, const char *ops, u64 seed, u64 start, u64 wanted) {
+  struct blk *blk = &blks[number];
   bool writes = !blk->read_only;
-  u64 start = option_number("blk.start", 0);
   u64 room = blk->capacity_sectors > start ? blk->capacity_sectors - start : 0;
-  u64 sectors = MIN(option_number("blk.sectors", SECTORS_DEFAULT), room);
-  struct job job = {.blk = blk, .pattern = pattern_option()};
-  job.seed = option_number("blk.seed", 1) + number;
+  u64 sectors = MIN(wanted, room);
+  struct job job = {.blk = blk, .pattern = pattern_option(), .seed = seed};
   u64 requests_before = blk->requests;
   u64 errors_before = blk->errors;
   char id[BLK_ID_BYTES + 1] = {0};
@@ -221,7 +217,12 @@ void probe_blk(void) {
   if (blk_count == 0) {
     fail("blk: no device");
   }
+  char ops[OPTION_MAX];
+  const char *given = option_text("blk.ops", OPS_DEFAULT);
+  memcpy(ops, given, strlen(given) + 1);
+  u64 seed = option_number("blk.seed", 1);
   for (u32 i = 0; i < blk_count; i++) {
-    probe_one(&blks[i], i);
+    blk_probe(i, ops, seed + i, option_number("blk.start", 0),
+              option_number("blk.sectors", SECTORS_DEFAULT));
   }
 }

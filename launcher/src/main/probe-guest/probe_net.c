@@ -1,5 +1,6 @@
 #include "probe_net.h"
 
+#include "basepoint.h"
 #include "clock.h"
 #include "options.h"
 #include "packet.h"
@@ -42,6 +43,12 @@ static void event_ip(const char *key, u32 ip) {
 static void event_mac(const char *key, const u8 *mac) {
   event_format(key, "%02x:%02x:%02x:%02x:%02x:%02x", (u32)mac[0], (u32)mac[1], (u32)mac[2],
                (u32)mac[3], (u32)mac[4], (u32)mac[5]);
+}
+
+void net_event_addresses(const struct nic *nic) {
+  event_mac("mac", nic->mac);
+  event_ip("ip", nic->ip);
+  event_ip("peer", nic->peer_ip);
 }
 
 static void configure(struct nic *nic, u32 index) {
@@ -240,7 +247,7 @@ static void serve(u64 packets, u64 deadline) {
   while (served() < packets && !deadline_passed(deadline)) {
     u32 seen = irq_any;
     poll_all();
-    if (!shell_poll()) {
+    if (!shell_poll() || basepoint_check()) {
       return;
     }
     net_wait(seen, deadline);

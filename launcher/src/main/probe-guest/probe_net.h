@@ -1,7 +1,7 @@
 #ifndef PROBE_NET_H
 #define PROBE_NET_H
 
-#include "types.h"
+#include "net.h"
 
 /* Gives every NIC its address; called once after net_start. */
 void net_configure(void);
@@ -15,6 +15,8 @@ bool net_ask_once(u32 index, u16 sequence, u64 timeout_us);
 void probe_serve(void);
 /* The same, and console commands, until a command says to go on. */
 void probe_shell(void);
+/* The members mac, ip and peer of an event. */
+void net_event_addresses(const struct nic *nic);
 /* One event for each NIC. */
 void report_nics(void);
 

@@ -3,7 +3,7 @@
 #include "clock.h"
 #include "sys.h"
 
-#define LINE_MAX 2048
+#define LINE_MAX 15360 /* room for a clone's metadata with every character escaped */
 
 struct line {
   char bytes[LINE_MAX];
@@ -93,15 +93,38 @@ void print_raw(const char *text) {
   sys_serial_write(text, strlen(text));
 }
 
+/* The character at *text, which moves behind it; a byte that is not UTF-8 stands for itself. */
+static u32 take_character(const char **text) {
+  const u8 *at = (const u8 *)*text;
+  u32 more = at[0] >= 0xf0 ? 3 : at[0] >= 0xe0 ? 2 : at[0] >= 0xc2 ? 1 : 0;
+  u32 value = more ? at[0] & (0x3fu >> more) : at[0];
+  for (u32 i = 1; i <= more; i++) {
+    if ((at[i] & 0xc0) != 0x80) {
+      (*text)++;
+      return at[0];
+    }
+    value = value << 6 | (at[i] & 0x3f);
+  }
+  *text += 1 + more;
+  return value;
+}
+
+static void put_unit(struct line *line, u32 unit) {
+  put_text(line, "\\u");
+  put_number(line, unit, 16, 4);
+}
+
 static void put_escaped(struct line *line, const char *text) {
-  for (; *text; text++) {
-    u8 c = (u8)*text;
+  while (*text) {
+    u32 c = take_character(&text);
     if (c == '"' || c == '\\') {
       put(line, '\\');
       put(line, (char)c);
+    } else if (c >= 0x10000) {
+      put_unit(line, 0xd800 + ((c - 0x10000) >> 10 & 0x3ff));
+      put_unit(line, 0xdc00 + (c & 0x3ff));
     } else if (c < 0x20 || c >= 0x7f) {
-      put_text(line, "\\u");
-      put_number(line, c, 16, 4);
+      put_unit(line, c);
     } else {
       put(line, (char)c);
     }

@@ -20,6 +20,7 @@ struct rng {
   u32 request_bytes;
   u64 requests;
   u64 repeats; /* requests that brought the same bytes as the one before */
+  u32 asked;   /* bytes of the request in flight, or 0 */
   u8 previous[16];
 };
 
@@ -38,6 +39,7 @@ static bool connect(struct virtio_device *device) {
 void rng_restart(void) {
   for (u32 i = 0; i < count_of_rngs; i++) {
     connect(rngs[i].device);
+    rngs[i].asked = 0;
   }
 }
 
@@ -60,16 +62,18 @@ u32 rng_count(void) {
   return count_of_rngs;
 }
 
-static bool draw(struct rng *rng, u32 wanted, u32 *got) {
-  struct virtqueue *queue = rng->device->queues[0];
+static void offer(struct rng *rng, u32 wanted) {
   struct segment segment = {rng->buffer, wanted};
   memset(rng->buffer, 0, wanted);
-  virtqueue_add(queue, &segment, 0, 1, rng, NULL);
-  if (!virtqueue_wait(queue, deadline_in_us(TIMEOUT_US))) {
-    fail("rng device %u: no answer within 10 s", rng->device->index);
-    return false;
-  }
-  if (!virtqueue_take(queue, got)) {
+  virtqueue_add(rng->device->queues[0], &segment, 0, 1, rng, NULL);
+  rng->asked = wanted;
+}
+
+/* Takes the answer, which is there. */
+static bool take(struct rng *rng, u32 *got) {
+  u32 wanted = rng->asked;
+  rng->asked = 0;
+  if (!virtqueue_take(rng->device->queues[0], got)) {
     return false;
   }
   if (*got == 0 || *got > wanted) {
@@ -84,6 +88,38 @@ static bool draw(struct rng *rng, u32 wanted, u32 *got) {
   memcpy(rng->previous, rng->buffer, compare);
   rng->requests++;
   return true;
+}
+
+static bool draw(struct rng *rng, u32 wanted, u32 *got) {
+  offer(rng, wanted);
+  if (!virtqueue_wait(rng->device->queues[0], deadline_in_us(TIMEOUT_US))) {
+    fail("rng device %u: no answer within 10 s", rng->device->index);
+    return false;
+  }
+  return take(rng, got);
+}
+
+void rng_ask(u32 n, u32 count) {
+  offer(&rngs[n], MIN(count, rngs[n].request_bytes));
+  virtqueue_kick(rngs[n].device->queues[0]);
+}
+
+bool rng_in_flight(u32 n) {
+  return rngs[n].asked != 0;
+}
+
+struct virtqueue *rng_queue(u32 n) {
+  return rngs[n].device->queues[0];
+}
+
+u32 rng_answer(u32 n, u8 *bytes) {
+  u32 got = 0;
+  struct virtqueue *queue = rng_queue(n);
+  if (!virtqueue_has_used(queue) || !take(&rngs[n], &got)) {
+    return 0;
+  }
+  memcpy(bytes, rngs[n].buffer, got);
+  return got;
 }
 
 bool rng_read(u32 n, void *bytes, size_t count) {

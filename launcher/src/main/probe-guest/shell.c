@@ -1,6 +1,7 @@
 #include "shell.h"
 
 #include "clock.h"
+#include "clone.h"
 #include "irq.h"
 #include "options.h"
 #include "report.h"
@@ -75,7 +76,7 @@ static bool run_line(void) {
   event_number("failures", failure_count() - failures_before);
   event_number("elapsed_us", clock_now_us() - start);
   event_end();
-  return true;
+  return !clone_has_new_steps();
 }
 
 bool shell_poll(void) {

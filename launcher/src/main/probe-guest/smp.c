@@ -5,6 +5,7 @@
 #include "memory.h"
 #include "options.h"
 #include "probe_blk.h"
+#include "random.h"
 #include "report.h"
 #include "sha256.h"
 #include "sys.h"
@@ -20,12 +21,15 @@ struct cpu {
   volatile u32 online;
   volatile u32 job; /* number of the job to do */
   volatile u32 done; /* number of the last job done */
+  volatile u64 answer;
   u8 *buffer;
   u8 digest[SHA256_BYTES];
 };
 
 static struct cpu cpus[MAX_CPUS];
 static u32 cpu_count = 1;
+static u32 last_job;
+static volatile u64 question; /* 0: the whole work, else one number from each */
 static volatile u64 shared_counter;
 extern const u8 trampoline[], trampoline_end[];
 
@@ -41,6 +45,11 @@ static void work(u32 index) {
   }
 }
 
+static u64 answer_of(u32 index, u64 asked) {
+  struct random random = {asked + index};
+  return random_next(&random);
+}
+
 /* Where boot.S sends an application processor. */
 _Noreturn void ap_start(u32 index) {
   struct cpu *cpu = &cpus[index];
@@ -51,7 +60,11 @@ _Noreturn void ap_start(u32 index) {
     while (cpu->job == cpu->done) {
       sys_wait(&cpu->job, cpu->done, 0, NULL, 0);
     }
-    work(index);
+    if (question) {
+      cpu->answer = answer_of(index, question);
+    } else {
+      work(index);
+    }
     compiler_barrier();
     cpu->done = cpu->job;
     lapic_wake(0);
@@ -118,36 +131,62 @@ void smp_start(void) {
   }
 }
 
+static void give_job(void) {
+  last_job++;
+  for (u32 i = 0; i < cpu_count; i++) {
+    cpus[i].job = last_job;
+    if (i > 0 && cpus[i].online) {
+      lapic_wake(i);
+    }
+  }
+}
+
+static void await_job(void) {
+  cpus[0].done = last_job;
+  u64 deadline = deadline_in_us(WORK_TIMEOUT_US);
+  for (;;) {
+    u32 seen = irq_any;
+    if (finished(last_job) >= online() || deadline_passed(deadline)) {
+      return;
+    }
+    wait_until_changed(&irq_any, seen, deadline, NULL, 0);
+  }
+}
+
+u32 smp_count(void) {
+  return cpu_count;
+}
+
+u32 smp_answers(u64 asked) {
+  question = asked ? asked : 1;
+  give_job();
+  cpus[0].answer = answer_of(0, question);
+  await_job();
+  u32 correct = 0;
+  for (u32 i = 0; i < cpu_count; i++) {
+    correct += cpus[i].done == last_job && cpus[i].answer == answer_of(i, question);
+  }
+  question = 0;
+  return correct;
+}
+
 void probe_smp(void) {
-  static u32 job;
   u64 start = clock_now_us();
   shared_counter = 0;
-  job++;
   for (u32 i = 0; i < cpu_count; i++) {
     if (!cpus[i].buffer) {
       cpus[i].buffer = memory_get(WORK_BYTES, PAGE_SIZE);
     }
     memset(cpus[i].digest, 0, SHA256_BYTES);
-    cpus[i].job = job;
-    if (i > 0 && cpus[i].online) {
-      lapic_wake(i);
-    }
   }
+  give_job();
   work(0);
-  cpus[0].done = job;
-  u64 deadline = deadline_in_us(WORK_TIMEOUT_US);
-  for (;;) {
-    u32 seen = irq_any;
-    if (finished(job) >= online() || deadline_passed(deadline)) {
-      break;
-    }
-    wait_until_changed(&irq_any, seen, deadline, NULL, 0);
-  }
+  await_job();
   u32 correct = 0;
   for (u32 i = 0; i < cpu_count; i++) {
     u8 digest[SHA256_BYTES];
     memcpy(digest, cpus[i].digest, SHA256_BYTES);
-    bool done = cpus[i].done == job;
+    bool done = cpus[i].done == last_job;
     u64 counter = shared_counter;
     if (done) {
       work(i);

@@ -1,5 +1,6 @@
 #include "soak.h"
 
+#include "basepoint.h"
 #include "clock.h"
 #include "net.h"
 #include "options.h"
@@ -104,7 +105,7 @@ void probe_soak(void) {
   u64 deadline = seconds ? deadline_in_us(seconds * 1000000) : NEVER;
   u64 progress = deadline_in_us(progress_us);
   u64 rounds = 0;
-  while (!deadline_passed(deadline) && shell_poll()) {
+  while (!deadline_passed(deadline) && shell_poll() && !basepoint_check()) {
     bool flush = flush_every && rounds % flush_every == 0;
     for (u32 i = 0; i < disk_count; i++) {
       soak_disk_write(&disks[i], random_next(&random), flush);

@@ -1,11 +1,14 @@
 #include "steps.h"
 
+#include "basepoint.h"
 #include "blk.h"
 #include "clock.h"
 #include "doorbell.h"
+#include "identity.h"
 #include "mem.h"
 #include "net.h"
 #include "options.h"
+#include "pages.h"
 #include "power.h"
 #include "probe_blk.h"
 #include "probe_net.h"
@@ -27,6 +30,14 @@ static void idle(void) {
   }
 }
 
+static void who(void) {
+  if (!identity_present()) {
+    fail("identity: this machine has no identity page");
+    return;
+  }
+  identity_report("identity");
+}
+
 static void crash(void) {
   *(volatile u64 *)0xffff800000000000 = 1;
 }
@@ -38,9 +49,10 @@ static const struct {
     {"rng", probe_rng},         {"blk", probe_blk},     {"net", probe_net},
     {"serve", probe_serve},     {"shell", probe_shell}, {"stat", report_nics},
     {"smp", probe_smp},         {"mem", probe_mem},     {"mem_verify", probe_mem_verify},
-    {"ready", doorbell_ready},  {"idle", idle},         {"crash", crash},
+    {"ready", basepoint_ready}, {"idle", idle},         {"crash", crash},
     {"villain", probe_villain}, {"soak", probe_soak},   {"poweroff", power_off},
-    {"reset", power_reset},     {"halt", power_halt},
+    {"reset", power_reset},     {"halt", power_halt},   {"identity", who},
+    {"pages", pages_report},
 };
 
 bool step_run(const char *name, const char *argument) {

@@ -15,6 +15,8 @@ void sys_out8(u16 port, u8 value);
 u8 sys_in8(u16 port);
 void sys_out32(u16 port, u32 value);
 u32 sys_in32(u16 port);
+/* Makes this processor see the page tables as they are now. */
+void sys_flush_tlb(void);
 _Noreturn void sys_halt(void);
 _Noreturn void sys_triple_fault(void);
 

@@ -1,10 +1,6 @@
 /* Page tables, GDT, IDT and task state segments, complete at assembly time (see layout.h). */
 #include "layout.h"
 
-#define PTE_TABLE 0x27 /* present, writable, user, accessed */
-#define PTE_LARGE 0xe7 /* the same, dirty, 2 MiB page */
-#define PTE_UNCACHED 0x18
-
     .section .tables, "aw", @progbits
 pml4:
     .quad PDPT_ADDR + PTE_TABLE
@@ -21,12 +17,23 @@ pdpt:
 /* Identity map for the program at CPL 3, which owns all memory. 3 to 4 GiB is MMIO. */
 page_directories:
     .set i, 0
-    .rept 1536
-    .quad i * 0x200000 + PTE_LARGE
+    .rept PT_COUNT
+    .quad PT_ADDR + i * 4096 + PTE_TABLE
+    .set i, i + 1
+    .endr
+    .rept 1536 - PT_COUNT
+    .quad i * 0x200000 + PTE_LARGE + PTE_TABLE
     .set i, i + 1
     .endr
     .rept 512
-    .quad i * 0x200000 + PTE_LARGE + PTE_UNCACHED
+    .quad i * 0x200000 + PTE_LARGE + PTE_TABLE + PTE_DIRTY + PTE_UNCACHED
+    .set i, i + 1
+    .endr
+
+page_tables:
+    .set i, 0
+    .rept 512 * PT_COUNT
+    .quad i * 4096 + PTE_TABLE + PTE_DIRTY
     .set i, i + 1
     .endr
 

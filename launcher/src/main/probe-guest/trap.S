@@ -135,6 +135,11 @@ halt:
     hlt
     jmp halt
 
+flush_tlb:
+    movq %cr3, %rax
+    movq %rax, %cr3
+    jmp service_done
+
 triple_fault:
     lidt no_idt
     ud2
@@ -176,7 +181,7 @@ crash_seen:
     .section .rodata
     .balign 8
 services:
-    .quad wait, serial_write, out8, in8, out32, in32, halt, triple_fault
+    .quad wait, serial_write, out8, in8, out32, in32, halt, triple_fault, flush_tlb
 no_idt:
     .word 0
     .quad 0
@@ -196,6 +201,7 @@ no_idt:
     service sys_in32, SYS_IN32
     service sys_halt, SYS_HALT
     service sys_triple_fault, SYS_TRIPLE_FAULT
+    service sys_flush_tlb, SYS_FLUSH_TLB
 trap_site:
     hlt
     ret

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "memory.h"
+#include "pages.h"
 #include "report.h"
 #include "sys.h"
 
@@ -107,21 +108,49 @@ static void free_chain(struct virtqueue *queue, u16 head) {
   queue->free_count = (u16)(queue->free_count + queue->lengths[head]);
 }
 
+/* What the device wrote for this chain: the buffers up to written bytes, and the used ring. */
+static void note_written(struct virtqueue *queue, u16 head, u32 written) {
+  volatile struct descriptor *at = &queue->descriptors[head];
+  u32 count = queue->lengths[head];
+  if (at->flags & DESC_F_INDIRECT) {
+    count = at->length / (u32)sizeof *at;
+    at = (volatile struct descriptor *)at->address;
+  }
+  volatile struct descriptor *first = at;
+  for (u32 i = 0; i < count && written; i++) {
+    if (at->flags & DESC_F_WRITE) {
+      u32 part = MIN(written, at->length);
+      pages_note((void *)at->address, part);
+      written -= part;
+    }
+    at = first == queue->descriptors + head ? &queue->descriptors[at->next] : at + 1;
+  }
+  pages_note(queue->used, sizeof *queue->used);
+  pages_note(&queue->used->ring[queue->used_seen % queue->size], sizeof(struct used_entry));
+  pages_note(avail_event(queue), sizeof(u16));
+}
+
+bool virtqueue_has_used(const struct virtqueue *queue) {
+  return queue->used->index != queue->used_seen;
+}
+
 void *virtqueue_take(struct virtqueue *queue, u32 *written) {
-  if (queue->used->index == queue->used_seen) {
+  if (!virtqueue_has_used(queue)) {
     return NULL;
   }
   compiler_barrier();
   volatile struct used_entry *entry = &queue->used->ring[queue->used_seen % queue->size];
   u32 head = entry->id;
   *written = entry->length;
-  queue->used_seen++;
   void *token = head < queue->size ? queue->tokens[head] : NULL;
   if (!token) {
     fail("device %u queue %u used descriptor %u, which is not in flight", queue->device->index,
          queue->number, head);
+    queue->used_seen++;
     return NULL;
   }
+  note_written(queue, (u16)head, *written);
+  queue->used_seen++;
   queue->tokens[head] = NULL;
   queue->in_flight--;
   free_chain(queue, (u16)head);

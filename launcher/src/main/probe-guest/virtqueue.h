@@ -70,6 +70,7 @@ bool virtqueue_add(struct virtqueue *queue, const struct segment *segments, u32 
 /* Publishes what was added and tells whether the device wants to be notified of it. */
 bool virtqueue_publish(struct virtqueue *queue);
 void virtqueue_kick(struct virtqueue *queue);
+bool virtqueue_has_used(const struct virtqueue *queue);
 /* Takes one used chain: its token, or NULL when there is none. A bad id or length is reported. */
 void *virtqueue_take(struct virtqueue *queue, u32 *written);
 /* Publishes, notifies if needed, and sleeps until something is used; false at the deadline. */
