@@ -1,6 +1,7 @@
 package dev.basepoint.launcher.guest;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -34,10 +35,14 @@ class ProbeGuestQemuTest {
 
   @Test
   void drivesQemusDevicesOnKvm() throws Exception {
+    assumeKvm();
+    bootAndCheck("kvm");
+  }
+
+  private static void assumeKvm() {
     assumeTrue(
         Files.isReadable(Path.of("/dev/kvm")) && Files.isWritable(Path.of("/dev/kvm")),
         "/dev/kvm cannot be opened here");
-    bootAndCheck("kvm");
   }
 
   @Test
@@ -72,6 +77,43 @@ class ProbeGuestQemuTest {
     assertTrue(events.get("soak_blk").get("writes").asInt() > DISK_BYTES / 4096, output);
     assertEquals("image", events.get("soak_blk").get("covers").asText(), output);
     assertEquals(hashOf(disk), events.get("soak_blk").get("sha256").asText(), output);
+    assertEquals(0, events.get("done").get("failures").asInt(), output);
+  }
+
+  @Test
+  void countsWrittenPagesUnderEmulation() throws Exception {
+    countWrittenPages("tcg");
+  }
+
+  @Test
+  void countsWrittenPagesOnKvm() throws Exception {
+    assumeKvm();
+    countWrittenPages("kvm");
+  }
+
+  /** The guest's count grows by the pages of a pattern, and not when the pattern is rewritten. */
+  private void countWrittenPages(String accelerator) throws Exception {
+    Tools.assumeProgram("qemu-system-x86_64");
+    Path guest = Files.write(directory.resolve("guest.elf"), Tools.resource("probe-guest.elf"));
+    Path disk = Files.write(directory.resolve("disk.img"), new byte[DISK_BYTES]);
+    String options =
+        "ready=doorbell rng-inflight blk-inflight mem.bytes=8M"
+            + " probe=pages,mem,pages,mem,pages,rng,blk blk.ops=in";
+    String output = Tools.run(qemu(accelerator, guest, disk, options), directory.resolve("log"));
+
+    List<Integer> counts =
+        events(output).stream()
+            .filter(event -> event.get("event").asText().equals("pages"))
+            .map(event -> event.get("pages_written").asInt())
+            .toList();
+    assertEquals(3, counts.size(), output);
+    int grown = counts.get(1) - counts.get(0);
+    int patternPages = (8 << 20) / 4096;
+    // Besides the pattern itself: page tables for it, and what the step uses for the first time.
+    assertTrue(grown >= patternPages && grown <= patternPages + 16, output);
+    assertTrue(counts.get(2) - counts.get(1) <= 2, output);
+    Map<String, JsonNode> events = eventsByName(output);
+    assertFalse(events.containsKey("identity"), output);
     assertEquals(0, events.get("done").get("failures").asInt(), output);
   }
 
@@ -170,11 +212,16 @@ class ProbeGuestQemuTest {
     }
   }
 
-  private static Map<String, JsonNode> eventsByName(String output) {
+  private static List<JsonNode> events(String output) {
     return output
         .lines()
         .filter(line -> line.startsWith("@probe "))
         .map(line -> parse(line.substring("@probe ".length())))
+        .toList();
+  }
+
+  private static Map<String, JsonNode> eventsByName(String output) {
+    return events(output).stream()
         .collect(Collectors.toMap(e -> e.get("event").asText(), e -> e, (first, last) -> last));
   }
 
