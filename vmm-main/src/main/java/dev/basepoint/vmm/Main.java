@@ -129,6 +129,11 @@ public final class Main {
     }
 
     @Override
+    public void onPausingAtReady(long monotonicNanos) {
+      loop.execute(() -> handler.onPausingAtReady(monotonicNanos));
+    }
+
+    @Override
     public void onEnd(StopReason reason, String detail) {
       loop.execute(() -> handler.onGuestEnded(reason, detail));
     }

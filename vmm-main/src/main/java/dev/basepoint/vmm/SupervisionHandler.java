@@ -9,6 +9,7 @@ import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
 import dev.basepoint.ipc.control.SupervisionProtocol;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.SandboxOrder;
 import dev.basepoint.ipc.linux.Syscalls;
 import dev.basepoint.vmm.machine.VmListener;
@@ -20,16 +21,16 @@ import java.util.function.Consumer;
  * What the launcher may ask of vmm-main, and in which order.
  *
  * <pre>
- *          Hello          ConfigureVm            RunVm            PauseVm
+ *          Hello          ConfigureVm            RunVm        PauseVm, or ready
  *   FRESH -------> GREETED ---------> CONFIGURED -----> RUNNING  ---------> PAUSED
- *                                                        |   ^              |   |
- *                                                        |   +-- ResumeVm --+   |
- *                                                        +--- guest ended ------+--> ENDED
+ *                     |                                  ^ | ^              |   |
+ *                     +-- PrepareClone --> ARMED --------+ | +-- ResumeVm --+   |
+ *                                              RunClone    +-- guest ended -----+--> ENDED
  * </pre>
  *
- * EnterSandbox comes between Hello and ConfigureVm, at most once; without a sandbox it never comes.
- * Ping and Stop are allowed at any time after Hello, ReadCounters from CONFIGURED on. All methods
- * run on the main thread.
+ * EnterSandbox comes between Hello and the configuration, at most once; without a sandbox it never
+ * comes. Ping and Stop are allowed at any time after Hello, ReadCounters from CONFIGURED on, SaveVm
+ * while PAUSED, ReplaceServer while ARMED, RUNNING or PAUSED. All methods run on the main thread.
  */
 final class SupervisionHandler implements Responder.Handler<SupervisionRequest, SupervisionReply> {
   static final String ROLE = "vmm-main";
@@ -41,6 +42,7 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     GREETED,
     SANDBOXED,
     CONFIGURED,
+    ARMED,
     RUNNING,
     PAUSED,
     ENDED
@@ -71,7 +73,13 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     return switch (request) {
       case SupervisionRequest.Hello hello -> greet(hello);
       case SupervisionRequest.EnterSandbox order -> enterSandbox(order);
-      case SupervisionRequest.ConfigureVm config -> configure(config);
+      case SupervisionRequest.ConfigureVm config ->
+          configure(config, State.CONFIGURED, () -> VmSession.create(config, listener));
+      case SupervisionRequest.PrepareClone config ->
+          configure(config, State.ARMED, () -> VmSession.prepare(config, listener));
+      case SupervisionRequest.RunClone run -> runClone(run);
+      case SupervisionRequest.SaveVm save -> save(save);
+      case SupervisionRequest.ReplaceServer replace -> replaceServer(replace);
       case SupervisionRequest.RunVm _ -> run();
       case SupervisionRequest.PauseVm _ -> pause();
       case SupervisionRequest.ResumeVm _ -> resume();
@@ -81,13 +89,9 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
         yield new SupervisionReply.Done();
       }
       case SupervisionRequest.Stop _ -> stop();
-      case SupervisionRequest.ConfigureDevice _,
-          SupervisionRequest.PrepareClone _,
-          SupervisionRequest.RunClone _,
-          SupervisionRequest.SaveVm _,
-          SupervisionRequest.ReplaceServer _ -> {
-        discard(request);
-        throw notForThisRole(request);
+      case SupervisionRequest.ConfigureDevice device -> {
+        discard(device);
+        throw notForThisRole(device);
       }
       case SupervisionRequest.SetLink _ -> throw notForThisRole(request);
     };
@@ -127,7 +131,12 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     return reply;
   }
 
-  private SupervisionReply configure(SupervisionRequest.ConfigureVm config) throws IOException {
+  private interface Maker {
+    VmSession make() throws IOException;
+  }
+
+  private SupervisionReply configure(
+      SupervisionRequest.ConfigureMachine config, State next, Maker maker) throws IOException {
     boolean allowed = state == State.GREETED || state == State.SANDBOXED;
     if (!allowed) {
       discard(config);
@@ -135,12 +144,12 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     require(allowed, config);
     events.accept(new SupervisionEvent.Milestone("configured", System.nanoTime()));
     try {
-      session = VmSession.create(config, listener);
+      session = maker.make();
     } catch (IOException | RuntimeException e) {
       discard(config);
       throw e;
     }
-    state = State.CONFIGURED;
+    state = next;
     return new SupervisionReply.Done();
   }
 
@@ -153,6 +162,34 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     require(state == State.CONFIGURED, new SupervisionRequest.RunVm());
     session.run();
     state = State.RUNNING;
+    return new SupervisionReply.Done();
+  }
+
+  private SupervisionReply runClone(SupervisionRequest.RunClone run) throws IOException {
+    long receivedNanos = System.nanoTime();
+    require(state == State.ARMED, run);
+    session.runAs(run.identity());
+    state = State.RUNNING;
+    events.accept(new SupervisionEvent.Milestone("runReceived", receivedNanos));
+    return new SupervisionReply.Done();
+  }
+
+  private SupervisionReply save(SupervisionRequest.SaveVm save) throws IOException {
+    try (Fd ram = save.ram();
+        Fd file = save.state()) {
+      require(state == State.PAUSED, save);
+      return session.save(ram, file);
+    }
+  }
+
+  private SupervisionReply replaceServer(SupervisionRequest.ReplaceServer replace)
+      throws IOException {
+    boolean allowed = state == State.ARMED || state == State.RUNNING || state == State.PAUSED;
+    if (!allowed) {
+      discard(replace);
+    }
+    require(allowed, replace);
+    session.replaceServer(replace.device(), replace.channel(), state == State.ARMED);
     return new SupervisionReply.Done();
   }
 
@@ -183,6 +220,21 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     }
     state = State.ENDED;
     return new SupervisionReply.Done();
+  }
+
+  /** The guest has rung ready and its vCPUs pause: reports it when they stand still. */
+  void onPausingAtReady(long monotonicNanos) {
+    if (state != State.RUNNING && state != State.PAUSED) {
+      return;
+    }
+    try {
+      session.pause(PAUSE_TIMEOUT);
+    } catch (IOException e) {
+      onGuestEnded(StopReason.ERROR, "the machine does not pause at its ready point: " + e);
+      return;
+    }
+    state = State.PAUSED;
+    events.accept(new SupervisionEvent.GuestReady(monotonicNanos));
   }
 
   /** The guest has ended by itself: waits for its vCPUs and the console, then reports. */

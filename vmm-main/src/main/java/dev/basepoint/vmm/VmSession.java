@@ -1,31 +1,40 @@
 package dev.basepoint.vmm;
 
+import dev.basepoint.ipc.control.CloneIdentity;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
 import dev.basepoint.ipc.control.SupervisionReply;
+import dev.basepoint.ipc.control.SupervisionRequest.ConfigureMachine;
 import dev.basepoint.ipc.control.SupervisionRequest.ConfigureVm;
+import dev.basepoint.ipc.control.SupervisionRequest.PrepareClone;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.vmm.boot.PvhLoader;
 import dev.basepoint.vmm.boot.acpi.AcpiDevice;
 import dev.basepoint.vmm.kvm.KvmSystem;
 import dev.basepoint.vmm.machine.GuestLayout;
 import dev.basepoint.vmm.machine.GuestRam;
+import dev.basepoint.vmm.machine.IdentityPage;
 import dev.basepoint.vmm.machine.IoThread;
 import dev.basepoint.vmm.machine.Vm;
 import dev.basepoint.vmm.machine.VmListener;
 import dev.basepoint.vmm.serial.ConsoleInput;
 import dev.basepoint.vmm.serial.ConsoleOutput;
 import dev.basepoint.vmm.serial.Uart16550;
+import dev.basepoint.vmm.state.MachineState;
+import dev.basepoint.vmm.state.StateFile;
+import dev.basepoint.vmm.virtio.GuestDevice;
 import dev.basepoint.vmm.virtio.MmioSlot;
 import dev.basepoint.vmm.virtio.VirtioDevices;
 import dev.basepoint.vmm.virtio.channel.Deadlines;
 import dev.basepoint.vmm.virtio.mmio.MmioRegister;
+import dev.basepoint.vmm.virtio.shadow.Flow;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -35,6 +44,13 @@ import java.util.function.Consumer;
 final class VmSession implements AutoCloseable {
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration FLUSH_TIMEOUT = Duration.ofSeconds(2);
+  private static final Duration PAUSE_TIMEOUT = Duration.ofSeconds(2);
+
+  /** For a device server to take over a saved device. */
+  private static final Duration SERVE_TIMEOUT = Duration.ofSeconds(10);
+
+  /** For requests in flight to end, before the machine is saved. */
+  private static final Duration SETTLE_TIMEOUT = Duration.ofSeconds(20);
 
   private final Vm vm;
   private final VirtioDevices devices;
@@ -42,6 +58,8 @@ final class VmSession implements AutoCloseable {
   private final Consumer<SupervisionEvent> events;
   private ConsoleOutput consoleOutput;
   private ConsoleInput consoleInput;
+  private Uart16550 uart;
+  private IdentityPage identityPage;
 
   private VmSession(
       Vm vm, VirtioDevices devices, IoThread ioThread, Consumer<SupervisionEvent> events) {
@@ -52,19 +70,74 @@ final class VmSession implements AutoCloseable {
   }
 
   /**
-   * Makes a machine that is ready to run.
+   * Makes a machine that boots when it is let {@link #run}.
    *
    * @param config whose descriptors the session owns from now on; if this throws, the caller does
    * @throws IOException naming what could not be made or loaded
    */
   static VmSession create(ConfigureVm config, VmListener listener) throws IOException {
+    return assemble(
+        config,
+        listener,
+        () -> GuestRam.zeroed(config.name(), config.memoryBytes()),
+        session -> {
+          session.load(config);
+          session.milestone("kernelLoaded");
+          session.attachDevices();
+        });
+  }
+
+  /**
+   * Makes a machine that goes on where another was saved when it is let {@link #runAs}: up to the
+   * guest's next instruction everything is done.
+   *
+   * @param config whose descriptors the session owns from now on; if this throws, the caller does
+   * @throws IOException naming what could not be made, or what is wrong with the saved machine
+   */
+  static VmSession prepare(PrepareClone config, VmListener listener) throws IOException {
+    try (Fd templateRam = config.templateRam();
+        Fd templateState = config.templateState()) {
+      MachineState saved = StateFile.read(templateState);
+      return assemble(
+          config,
+          listener,
+          () -> {
+            GuestRam ram = GuestRam.reserved(config.memoryBytes());
+            try {
+              ram.mapCopyOf(templateRam);
+              return ram;
+            } catch (IOException | RuntimeException e) {
+              ram.close();
+              throw e;
+            }
+          },
+          session -> session.restore(saved));
+    }
+  }
+
+  private interface RamSource {
+    GuestRam make() throws IOException;
+  }
+
+  private interface Step {
+    void run(VmSession session) throws IOException;
+  }
+
+  private static VmSession assemble(
+      ConfigureMachine config, VmListener listener, RamSource ramSource, Step fill)
+      throws IOException {
+    Deadlines deadlines =
+        Deadlines.DEFAULT.withReplacement(Duration.ofMillis(config.replacementMillis()));
     // First, so that the device servers answer while the machine is being made.
-    VirtioDevices devices =
-        VirtioDevices.connect(config.devices(), Deadlines.DEFAULT, listener::onEvent);
+    VirtioDevices devices = VirtioDevices.connect(config.devices(), deadlines, listener::onEvent);
     VmSession session;
     try {
       session =
-          new VmSession(createVm(config, listener), devices, ioThread(listener), listener::onEvent);
+          new VmSession(
+              createVm(config, ramSource, listener),
+              devices,
+              ioThread(listener),
+              listener::onEvent);
     } catch (IOException | RuntimeException e) {
       devices.close();
       throw e;
@@ -72,11 +145,12 @@ final class VmSession implements AutoCloseable {
     try {
       session.milestone("vmCreated");
       session.addConsole(config);
+      session.identityPage = IdentityPage.addTo(session.vm);
+      if (config.pauseAtReady()) {
+        session.vm.pauseAtReady(() -> devices.setFlow(Flow.SETTLING));
+      }
       session.ioThread.start();
-      session.load(config);
-      session.milestone("kernelLoaded");
-      devices.attach(session.vm, session.ioThread.loop());
-      session.milestone("devicesAttached");
+      fill.run(session);
       return session;
     } catch (IOException | RuntimeException e) {
       session.close();
@@ -84,10 +158,10 @@ final class VmSession implements AutoCloseable {
     }
   }
 
-  private static Vm createVm(ConfigureVm config, VmListener listener) throws IOException {
+  private static Vm createVm(ConfigureMachine config, RamSource ramSource, VmListener listener)
+      throws IOException {
     try (KvmSystem kvm = new KvmSystem(config.kvm())) {
-      GuestRam ram = GuestRam.zeroed(config.name(), config.memoryBytes());
-      return Vm.create(kvm, ram, config.vcpus(), listener);
+      return Vm.create(kvm, ramSource.make(), config.vcpus(), listener);
     }
   }
 
@@ -100,9 +174,9 @@ final class VmSession implements AutoCloseable {
     events.accept(new SupervisionEvent.Milestone(name, System.nanoTime()));
   }
 
-  private void addConsole(ConfigureVm config) throws IOException {
+  private void addConsole(ConfigureMachine config) throws IOException {
     consoleOutput = new ConsoleOutput(config.consoleOutput(), ioThread.loop());
-    Uart16550 uart =
+    uart =
         new Uart16550(
             consoleOutput,
             vm.interruptLine(GuestLayout.COM1_GSI),
@@ -111,6 +185,23 @@ final class VmSession implements AutoCloseable {
     if (config.consoleInput() != null) {
       consoleInput = new ConsoleInput(config.consoleInput(), uart, ioThread.loop());
     }
+  }
+
+  private void attachDevices() throws IOException {
+    devices.attach(vm, ioThread.loop());
+    milestone("devicesAttached");
+  }
+
+  /** The machine first: what devices tell the guest goes through its interrupt controllers. */
+  private void restore(MachineState saved) throws IOException {
+    vm.restoreFrom(saved);
+    uart.restoreFrom(saved);
+    milestone("stateRestored");
+    devices.attach(vm, ioThread.loop());
+    devices.restoreFrom(saved, System.nanoTime() + SERVE_TIMEOUT.toNanos());
+    milestone("devicesAttached");
+    vm.startPaused(PAUSE_TIMEOUT);
+    milestone("armed");
   }
 
   private void load(ConfigureVm config) throws IOException {
@@ -128,23 +219,73 @@ final class VmSession implements AutoCloseable {
               .load(kernel, initrd, commandLine, new PvhLoader.Hardware(config.vcpus(), acpi));
       vm.setBootState(entry.entryGpa(), entry.startInfoGpa());
     }
+    identityPage.write(config.identity());
   }
 
   Vm vm() {
     return vm;
   }
 
-  /** Lets the guest run; once. */
+  /** Lets the guest boot; once. */
   void run() {
     vm.start();
   }
 
+  /**
+   * Lets a prepared clone go on, as somebody of its own; once.
+   *
+   * @throws IOException if a device server has failed meanwhile; the message names the device
+   */
+  void runAs(CloneIdentity identity) throws IOException {
+    devices.awaitServed(System.nanoTime());
+    identityPage.write(identity);
+    identityPage.notifyGuest();
+    resume();
+  }
+
+  /** Stops all vCPUs at an instruction boundary; device servers get no new requests. */
   void pause(Duration timeout) throws IOException {
     vm.pause(timeout);
+    devices.setFlow(Flow.SETTLING);
   }
 
   void resume() {
     vm.resume();
+    devices.setFlow(Flow.OPEN);
+  }
+
+  /**
+   * Saves the paused machine, which stands still completely until it is resumed.
+   *
+   * @throws IOException naming what cannot be captured or written, and why
+   */
+  SupervisionReply.Saved save(Fd ramFile, Fd stateFile) throws IOException {
+    MachineState state = new MachineState();
+    devices.saveTo(state, System.nanoTime() + SETTLE_TIMEOUT.toNanos());
+    vm.saveTo(state);
+    uart.saveTo(state);
+    long stateBytes = StateFile.write(stateFile, state);
+    return new SupervisionReply.Saved(vm.ram().saveTo(ramFile), stateBytes);
+  }
+
+  /**
+   * Gives a device another server.
+   *
+   * @param channel owned from now on
+   * @param atOnce whether the machine waits to run, so that even a healthy server is replaced;
+   *     otherwise it waits until the present one has failed
+   */
+  void replaceServer(String name, Fd channel, boolean atOnce) throws IOException {
+    Optional<GuestDevice> device = devices.device(name);
+    if (device.isEmpty()) {
+      channel.close();
+      throw new IOException("this machine has no device " + name);
+    }
+    if (atOnce) {
+      device.get().swapServer(channel, System.nanoTime() + SERVE_TIMEOUT.toNanos());
+    } else {
+      device.get().replaceServer(channel);
+    }
   }
 
   /**

@@ -60,15 +60,32 @@ public final class Mapping implements AutoCloseable {
     return map(0, sizeBytes, protection(true), MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   }
 
-  /** Replaces this mapping's pages by a copy-on-write view of {@code fd}, at the same address. */
-  public void replaceWithPrivateCopy(Fd fd, long offset) throws ErrnoException {
+  /**
+   * Replaces a part of this mapping by a copy-on-write view of {@code fd}.
+   *
+   * @param offset in the mapping, and in the file too
+   */
+  public void replaceWithPrivateCopy(Fd fd, long offset, long sizeBytes) throws ErrnoException {
+    java.util.Objects.checkFromIndexSize(offset, sizeBytes, segment.byteSize());
     map(
-        segment.address(),
-        segment.byteSize(),
+        segment.address() + offset,
+        sizeBytes,
         protection(true),
         MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
         fd.number(),
         offset);
+  }
+
+  /** Replaces a part of this mapping by private zero pages. */
+  public void replaceWithZeros(long offset, long sizeBytes) throws ErrnoException {
+    java.util.Objects.checkFromIndexSize(offset, sizeBytes, segment.byteSize());
+    map(
+        segment.address() + offset,
+        sizeBytes,
+        protection(true),
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+        -1,
+        0);
   }
 
   private static int protection(boolean writable) {

@@ -164,7 +164,11 @@ public final class ShadowBench {
     try {
       DriverSetup.Queue queue = new DriverSetup.Queue(0, guest.rings);
       shadow.start(
-          new DriverSetup(FEATURES, List.of(queue)), window, FEATURES, new EventFd[] {kick});
+          new DriverSetup(FEATURES, List.of(queue)),
+          window,
+          FEATURES,
+          new EventFd[] {kick},
+          List.of());
       shadow.run();
     } finally {
       lock.unlock();

@@ -21,11 +21,21 @@ final class Doorbell implements PortDevice {
   private static final int MARKERS_MAX = 4096;
 
   private final VmListener listener;
+  private Runnable pause;
   private final AtomicBoolean ready = new AtomicBoolean();
   private final AtomicInteger markers = new AtomicInteger();
 
   Doorbell(VmListener listener) {
     this.listener = listener;
+  }
+
+  /**
+   * Lets the machine pause when the guest rings ready.
+   *
+   * @param request asks for the pause, on the thread of the vCPU that rang
+   */
+  void pauseAtReady(Runnable request) {
+    pause = request;
   }
 
   @Override
@@ -41,10 +51,19 @@ final class Doorbell implements PortDevice {
     long now = System.nanoTime();
     if (value == READY) {
       if (ready.compareAndSet(false, true)) {
-        listener.onEvent(new SupervisionEvent.GuestReady(now));
+        onReady(now);
       }
     } else if (value >= MARKER_FIRST && value <= MARKER_LAST && takeMarker()) {
       listener.onEvent(new SupervisionEvent.GuestMarker(value - MARKER_FIRST, now));
+    }
+  }
+
+  private void onReady(long now) {
+    if (pause == null) {
+      listener.onEvent(new SupervisionEvent.GuestReady(now));
+    } else {
+      pause.run();
+      listener.onPausingAtReady(now);
     }
   }
 

@@ -22,5 +22,16 @@ public final class GuestLayout {
 
   public static final int DOORBELL_PORT = 0x610;
 
+  /** A 32-bit IN gives the page frame number of the identity page. */
+  public static final int IDENTITY_PORT = 0x614;
+
+  /** The identity page, in memory that the memory map reserves. */
+  public static final long IDENTITY_GPA = 0xd_f000;
+
+  public static final int IDENTITY_BYTES = 0x1000;
+
+  /** The interrupt that tells of a new generation id; behind those of all virtio devices. */
+  public static final int GENERATION_GSI = 21;
+
   private GuestLayout() {}
 }

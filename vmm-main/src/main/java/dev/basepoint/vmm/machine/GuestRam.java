@@ -7,6 +7,7 @@ import dev.basepoint.ipc.linux.MemFd;
 import dev.basepoint.ipc.memory.GuestMemory;
 import dev.basepoint.ipc.memory.MemoryRegion;
 import dev.basepoint.vmm.kvm.KvmVm;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +17,15 @@ import java.util.List;
  * for devices.
  */
 public final class GuestRam implements AutoCloseable {
+  /**
+   * Smaller holes of a template are mapped like its data: each piece costs a system call, and a
+   * hole so mapped costs the template a page where a guest looks into it.
+   */
+  private static final long HOLE_BYTES_MIN = 256 * 1024;
+
+  /** The kernel allows a process some 65,000 mappings; this leaves nearly all of them. */
+  private static final int PIECES_MAX = 512;
+
   /** Null if the RAM is a reservation or a copy of somebody else's. */
   private final Fd memfd;
 
@@ -55,16 +65,55 @@ public final class GuestRam implements AutoCloseable {
 
   /**
    * Gives reserved RAM the content of a template, copy-on-write: what the guest writes stays in
-   * this process.
+   * this process. Where the template has holes the RAM is private zeros, so that a clone which
+   * looks there does not make its template grow.
    *
-   * @param template sealed against writing, at least as large as this RAM
+   * @param template sealed against writing, as large as this RAM
    */
-  public void mapCopyOf(Fd template) throws ErrnoException {
+  public void mapCopyOf(Fd template) throws IOException {
     MemFd.requireSeals(template, MemFd.F_SEAL_WRITE | MemFd.F_SEAL_SHRINK);
-    if (MemFd.sizeBytes(template) < mapping.segment().byteSize()) {
-      throw new IllegalArgumentException("the template's RAM is smaller than this machine's");
+    long sizeBytes = mapping.segment().byteSize();
+    long templateBytes = MemFd.sizeBytes(template);
+    if (templateBytes != sizeBytes) {
+      throw new IOException(
+          "the saved machine has %d bytes of RAM, this one has %d"
+              .formatted(templateBytes, sizeBytes));
     }
-    mapping.replaceWithPrivateCopy(template, 0);
+    mapping.replaceWithZeros(0, sizeBytes);
+    long holeBytesMin = HOLE_BYTES_MIN;
+    List<Extent> extents = Extent.dataOf(template, sizeBytes, holeBytesMin);
+    while (extents.size() > PIECES_MAX) {
+      holeBytesMin *= 2;
+      extents = Extent.dataOf(template, sizeBytes, holeBytesMin);
+    }
+    for (Extent extent : extents) {
+      mapping.replaceWithPrivateCopy(template, extent.offset(), extent.sizeBytes());
+    }
+  }
+
+  /**
+   * Writes every page that is not zero to {@code target}, at its place; the vCPUs and the devices
+   * stand still.
+   *
+   * @param target a memfd as large as this RAM, still empty
+   * @return the bytes written
+   */
+  public long saveTo(Fd target) throws IOException {
+    long sizeBytes = mapping.segment().byteSize();
+    long targetBytes = MemFd.sizeBytes(target);
+    if (targetBytes != sizeBytes) {
+      throw new IOException(
+          "the file for the RAM has %d bytes, the RAM has %d".formatted(targetBytes, sizeBytes));
+    }
+    List<Extent> extents =
+        memfd == null
+            ? List.of(new Extent(0, sizeBytes))
+            : Extent.dataOf(memfd, sizeBytes, Extent.PAGE_BYTES);
+    RamWriter writer = new RamWriter(mapping.segment(), target);
+    for (Extent extent : extents) {
+      writer.write(extent);
+    }
+    return writer.bytesWritten();
   }
 
   private static List<MemoryRegion> regions(MemorySegment ram) {

@@ -40,7 +40,8 @@ final class VcpuGroup {
   }
 
   /**
-   * Called by a vCPU's thread outside the guest: waits while the group is paused.
+   * Called by a vCPU's thread before it enters the guest for the first time, and whenever KVM_RUN
+   * was interrupted: waits while the group is paused.
    *
    * @return false if the vCPU is to end
    */
@@ -93,12 +94,26 @@ final class VcpuGroup {
   void pause(long deadlineNanos) throws IOException {
     lock.lock();
     try {
-      if (wish != Wish.RUN) {
-        return;
+      requestPause();
+      if (wish == Wish.PAUSE) {
+        awaitParked(deadlineNanos);
       }
-      wish = Wish.PAUSE;
-      kickAll();
-      awaitParked(deadlineNanos);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Tells all vCPUs to pause; does not wait, so that a vCPU's own thread may call it: that one
+   * completes the access under way and pauses too.
+   */
+  void requestPause() {
+    lock.lock();
+    try {
+      if (wish == Wish.RUN) {
+        wish = Wish.PAUSE;
+        kickAll();
+      }
     } finally {
       lock.unlock();
     }

@@ -83,8 +83,10 @@ final class VcpuThread {
   private void run() {
     group.entered(this);
     try {
-      vm.onVcpuEntering(vcpu.index());
-      loop();
+      if (group.awaitTurn(this)) {
+        vm.onVcpuEntering(vcpu.index());
+        loop();
+      }
     } catch (RuntimeException | Error e) {
       vm.end(StopReason.ERROR, "vCPU " + vcpu.index() + ": " + e);
     } finally {

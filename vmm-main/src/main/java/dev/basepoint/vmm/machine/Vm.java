@@ -44,6 +44,7 @@ public final class Vm implements DeviceHost, AutoCloseable {
   private final MmioBus mmio = new MmioBus();
   private final List<EventFd> interruptFds = new ArrayList<>();
   private final AtomicBoolean ended = new AtomicBoolean();
+  private final Doorbell doorbell;
   private boolean started;
   private int[] msrIndices;
 
@@ -51,6 +52,7 @@ public final class Vm implements DeviceHost, AutoCloseable {
     this.ram = ram;
     this.listener = listener;
     this.kvmVm = kvmVm;
+    doorbell = new Doorbell(listener);
   }
 
   /**
@@ -94,7 +96,7 @@ public final class Vm implements DeviceHost, AutoCloseable {
       vcpu.setCpuid(CpuidTopology.forVcpu(cpuid, index, vcpuCount, tscDeadlineTimer));
       setFirmwareMsrs(vcpu);
     }
-    ports.add(GuestLayout.DOORBELL_PORT, Doorbell.PORTS, new Doorbell(listener));
+    ports.add(GuestLayout.DOORBELL_PORT, Doorbell.PORTS, doorbell);
     new PowerControl(this).addTo(ports);
   }
 
@@ -209,6 +211,19 @@ public final class Vm implements DeviceHost, AutoCloseable {
     }
   }
 
+  /**
+   * Lets the machine pause by itself when the guest rings ready; before it runs.
+   *
+   * @param onPausing called on the thread of the vCPU that rang, while all are about to pause
+   */
+  public void pauseAtReady(Runnable onPausing) {
+    doorbell.pauseAtReady(
+        () -> {
+          vcpus.requestPause();
+          onPausing.run();
+        });
+  }
+
   /** Lets the guest run. Once only. */
   public void start() {
     if (started) {
@@ -216,6 +231,16 @@ public final class Vm implements DeviceHost, AutoCloseable {
     }
     started = true;
     vcpus.members().forEach(VcpuThread::start);
+  }
+
+  /**
+   * Makes a machine that has not run yet as if it had been paused: everything but the guest's next
+   * instruction is done, and {@link #resume} lets it go.
+   */
+  public void startPaused(Duration timeout) throws IOException {
+    vcpus.requestPause();
+    start();
+    pause(timeout);
   }
 
   /** Stops all vCPUs at an instruction boundary. No effect on a machine that has ended. */

@@ -8,6 +8,12 @@ public interface VmListener {
   void onEvent(SupervisionEvent event);
 
   /**
+   * The guest has rung ready, on a machine that is to pause then: its vCPUs are about to pause, the
+   * one that rang included. {@link Vm#pause} waits for them.
+   */
+  default void onPausingAtReady(long monotonicNanos) {}
+
+  /**
    * The guest has ended, for the first reason that came. Its vCPUs are about to stop; {@link
    * Vm#stop} waits for them.
    */

@@ -331,5 +331,9 @@ public final class Uart16550 implements PortDevice {
     modem.restore(buffer.getShort());
     divisor = Short.toUnsignedInt(buffer.getShort());
     received.restore(buffer, receiverDepth());
+    if (pending != 0) {
+      // The edge may have been on its way when the interrupt controllers were saved.
+      interrupt.raise();
+    }
   }
 }

@@ -4,12 +4,16 @@ import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.loop.EventLoop;
 import dev.basepoint.vmm.machine.DeviceHost;
+import dev.basepoint.vmm.state.MachineState;
+import dev.basepoint.vmm.state.SectionKind;
 import dev.basepoint.vmm.virtio.channel.Deadlines;
 import dev.basepoint.vmm.virtio.channel.DeviceController;
 import dev.basepoint.vmm.virtio.shadow.DeviceProfile;
+import dev.basepoint.vmm.virtio.shadow.Flow;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
@@ -71,6 +75,71 @@ public final class VirtioDevices implements AutoCloseable {
               MmioSlot.of(i),
               loop));
     }
+  }
+
+  /** Says what may pass between the guest and all servers from now on. */
+  public void setFlow(Flow flow) {
+    devices.forEach(device -> device.setFlow(flow));
+  }
+
+  /**
+   * Saves all devices of a paused machine; they stay frozen until their flow is set.
+   *
+   * @throws IOException if one cannot be captured; the message names it and says why
+   */
+  public void saveTo(MachineState state, long deadlineNanos) throws IOException {
+    for (GuestDevice device : devices) {
+      device.freeze(deadlineNanos);
+    }
+    for (int i = 0; i < devices.size(); i++) {
+      state.put(SectionKind.VIRTIO, i, SavedDeviceCodec.encode(devices.get(i).state()));
+    }
+  }
+
+  /**
+   * Makes the attached devices of a machine that has not run yet go on where they were saved, and
+   * waits until their servers have followed. They stay frozen until their flow is set.
+   *
+   * @throws IOException if the saved machine has other devices, its state is damaged or a server
+   *     does not follow; the message says which
+   */
+  public void restoreFrom(MachineState state, long deadlineNanos) throws IOException {
+    if (state.has(SectionKind.VIRTIO, devices.size())
+        || (!devices.isEmpty() && !state.has(SectionKind.VIRTIO, devices.size() - 1))) {
+      throw new IOException(
+          "the saved machine does not have " + devices.size() + " devices, as this one has");
+    }
+    for (int i = 0; i < devices.size(); i++) {
+      restore(devices.get(i), state, i);
+    }
+    awaitServed(deadlineNanos);
+  }
+
+  private static void restore(GuestDevice device, MachineState state, int index)
+      throws IOException {
+    SavedDevice saved;
+    try {
+      saved = SavedDeviceCodec.decode(state.get(SectionKind.VIRTIO, index));
+    } catch (IOException e) {
+      throw new IOException("device " + device.name() + ": " + e.getMessage(), e);
+    }
+    device.restore(saved);
+  }
+
+  /**
+   * Waits until all servers do what the guest wants of them.
+   *
+   * @throws IOException if one has failed, or not done it in time; the message names the device
+   */
+  public void awaitServed(long deadlineNanos) throws IOException {
+    for (GuestDevice device : devices) {
+      device.awaitServed(deadlineNanos);
+    }
+  }
+
+  /** The device of that name, if there is one. */
+  public Optional<GuestDevice> device(String name) {
+    return devices.stream().filter(device -> device.name().equals(name)).findFirst();
   }
 
   /** The devices that were attached. */

@@ -1,6 +1,7 @@
 package dev.basepoint.vmm.virtio;
 
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.vmm.virtio.channel.BlkConfig;
 
 /** Which fields of a configuration space a driver may write. */
 @FunctionalInterface
@@ -18,10 +19,9 @@ interface WritableConfig {
 
   /** {@code writeback} of virtio 1.2 §5.2.4: 0 or 1, with VIRTIO_BLK_F_CONFIG_WCE. */
   private static boolean isBlkWriteback(int offset, byte[] data, long features) {
-    int writebackOffset = 32;
     long configWce = 1L << 11;
     return (features & configWce) != 0
-        && offset == writebackOffset
+        && offset == BlkConfig.WRITEBACK
         && data.length == 1
         && (data[0] == 0 || data[0] == 1);
   }

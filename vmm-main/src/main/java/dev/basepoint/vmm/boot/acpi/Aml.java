@@ -11,9 +11,12 @@ final class Aml {
   private static final int SCOPE_OP = 0x10;
   private static final int BUFFER_OP = 0x11;
   private static final int PACKAGE_OP = 0x12;
+  private static final int METHOD_OP = 0x14;
+  private static final int NOTIFY_OP = 0x86;
   private static final int EXT_OP_PREFIX = 0x5b;
   private static final int DEVICE_OP = 0x82;
 
+  private static final int METHOD_SERIALIZED = 1 << 3;
   private static final int NAME_SEGMENT_CHARS = 4;
 
   private Aml() {}
@@ -66,6 +69,17 @@ final class Aml {
     }
     int value = letters << 16 | Integer.parseInt(id.substring(3), 16);
     return integer(Integer.reverseBytes(value));
+  }
+
+  /** Method(segment, argumentCount, Serialized) {terms}. */
+  static byte[] method(String segment, int argumentCount, byte[]... terms) {
+    ByteSink body = new ByteSink().ascii(checked(segment)).u8(argumentCount | METHOD_SERIALIZED);
+    return block(new ByteSink().u8(METHOD_OP), body, terms);
+  }
+
+  /** Notify(segment, value). */
+  static byte[] notify(String segment, int value) {
+    return new ByteSink().u8(NOTIFY_OP).ascii(checked(segment)).bytes(integer(value)).toBytes();
   }
 
   /** Package() {elements}. */

@@ -18,6 +18,11 @@ public record Deadlines(
       new Deadlines(
           Duration.ofSeconds(5), Duration.ofSeconds(2), Duration.ofSeconds(30), Duration.ZERO);
 
+  /** The same, with another time for a replacement. */
+  public Deadlines withReplacement(Duration other) {
+    return new Deadlines(request, idle, completion, other);
+  }
+
   /** To halt: the server first finishes the requests that it has begun. */
   Duration halt() {
     return request.plus(completion);

@@ -131,7 +131,30 @@ public final class DeviceController implements AutoCloseable {
    * @param channel vmm-main's end of its device channel, owned from now on
    */
   public void replaceServer(Fd channel) {
-    state.replaceServer(channel);
+    state.replaceServer(channel, false);
+  }
+
+  /**
+   * Gives the device of a machine that does not run another server in place of one that may be in
+   * good health; {@link #awaitApplied} tells the outcome.
+   *
+   * @param channel vmm-main's end of its device channel, owned from now on
+   */
+  public void swapServer(Fd channel) {
+    state.replaceServer(channel, true);
+  }
+
+  /**
+   * Waits until the server does all that the guest wants of it.
+   *
+   * @throws IOException if it has failed, or not done it in time; the message names the device
+   */
+  public void awaitApplied(long deadlineNanos) throws IOException {
+    try {
+      state.awaitApplied(deadlineNanos);
+    } catch (IOException e) {
+      throw new IOException("device " + name + ": " + e.getMessage(), e);
+    }
   }
 
   /** Ends the thread and the conversation; nobody activates or kicks any more. */
@@ -211,7 +234,7 @@ public final class DeviceController implements AutoCloseable {
     if (state.hasNewFailure()) {
       return Step.HANDLE_FAILURE;
     }
-    if (state.hasReplacement() && !served) {
+    if (state.hasReplacement() && (!served || state.replacesAtOnce())) {
       return Step.REPLACE;
     }
     if (awaitingReplacement) {
@@ -289,6 +312,7 @@ public final class DeviceController implements AutoCloseable {
       nextPingNanos = System.nanoTime() + deadlines.idle().toNanos();
     }
     appliedEpoch = target.epoch;
+    locked(() -> state.applied(target.epoch));
   }
 
   /** What the guest wanted at one moment. */
@@ -313,7 +337,12 @@ public final class DeviceController implements AutoCloseable {
   }
 
   private void startShadow(DriverSetup setup) {
-    shadow.start(setup, window.memory(), Identities.ringFeatures(info), link.session().kicks());
+    shadow.start(
+        setup,
+        window.memory(),
+        Identities.ringFeatures(info),
+        link.session().kicks(),
+        state.savedQueues());
     for (int index : window.queues()) {
       if (state.isStopped(index)) {
         shadow.stopQueue(index);
@@ -345,22 +374,33 @@ public final class DeviceController implements AutoCloseable {
   }
 
   private void replace() throws IOException {
+    boolean swap = link.session() != null;
+    link.close();
     link.open(locked(state::takeReplacement));
     link.watchCalls(loop, shadow);
-    if (!Identities.sameDevice(info, link.session().info())) {
-      throw new ProtocolException("the replacement is not the same device");
-    }
+    describe(link.session().info());
     Target target = locked(() -> new Target(state.wanted(), state.epoch()));
-    if (awaitingReplacement && window != null && target.epoch == appliedEpoch) {
-      reattach(target);
+    if ((awaitingReplacement || swap) && window != null && target.epoch == appliedEpoch) {
+      reattach(target, swap ? state.counters()::activation : state.counters()::recovery);
     } else {
       // After a reset, or a failure that the driver was told of, all starts afresh.
       closeWindow();
     }
     awaitingReplacement = false;
+    locked(state::replaced);
   }
 
-  private void reattach(Target target) throws IOException {
+  /** Takes over what a replacement says of itself. */
+  private void describe(DeviceReply.Info next) throws IOException {
+    if (!Identities.sameDevice(info, next)) {
+      throw new ProtocolException("the replacement is not the same device");
+    }
+    ConfigRules.check(profile, locked(() -> state.config().bytes()), next.config());
+    info = next;
+    locked(() -> state.configDescribed(next.config()));
+  }
+
+  private void reattach(Target target, Runnable count) throws IOException {
     ServerWindow old = window;
     window = createWindow(target);
     locked(
@@ -370,7 +410,7 @@ public final class DeviceController implements AutoCloseable {
           }
         });
     old.close();
-    runServer(target, state.counters()::recovery);
+    runServer(target, count);
   }
 
   private void check() throws IOException {

@@ -5,9 +5,13 @@ import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.vmm.virtio.mmio.ConfigSpace;
 import dev.basepoint.vmm.virtio.mmio.DriverSetup;
 import dev.basepoint.vmm.virtio.mmio.VirtioMmio;
+import dev.basepoint.vmm.virtio.shadow.SavedQueue;
 import dev.basepoint.vmm.virtio.shadow.ShadowCounters;
 import dev.basepoint.vmm.virtio.shadow.ShadowDevice;
+import java.io.IOException;
 import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -26,6 +30,7 @@ public final class DeviceState {
   private final boolean replaceable;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
+  private final Condition applied = lock.newCondition();
   private final ConfigSpace config = new ConfigSpace();
   private final ShadowCounters counters = new ShadowCounters();
   private final ArrayDeque<DeviceRequest.WriteConfig> configWrites = new ArrayDeque<>();
@@ -33,9 +38,12 @@ public final class DeviceState {
   private VirtioMmio transport;
   private ShadowDevice shadow;
   private DriverSetup wanted;
+  private List<SavedQueue> savedQueues = List.of();
   private long epoch;
+  private long appliedEpoch;
   private long stoppedQueues;
   private Fd replacement;
+  private boolean replacing;
   private String failure;
   private boolean failureIsNews;
   private String warning;
@@ -67,7 +75,17 @@ public final class DeviceState {
 
   /** The guest wants its queues served. */
   public void activate(DriverSetup setup) {
+    activate(setup, List.of());
+  }
+
+  /**
+   * A saved guest wants its queues served on.
+   *
+   * @param saved where each of its queues stood, checked
+   */
+  public void activate(DriverSetup setup, List<SavedQueue> saved) {
     wanted = setup.queues().isEmpty() ? null : setup;
+    savedQueues = saved;
     stoppedQueues = 0;
     epoch++;
     changed.signal();
@@ -77,6 +95,7 @@ public final class DeviceState {
   public void reset() {
     shadow.stop();
     wanted = null;
+    savedQueues = List.of();
     stoppedQueues = 0;
     epoch++;
     counters.reset();
@@ -119,6 +138,7 @@ public final class DeviceState {
     }
     failure = reason;
     failureIsNews = true;
+    replacing = replacement != null;
     counters.failure();
     if (shadow != null) {
       if (replaceable) {
@@ -128,6 +148,7 @@ public final class DeviceState {
       }
     }
     changed.signal();
+    applied.signalAll();
   }
 
   /** Nobody serves this device: its driver is to know. */
@@ -145,6 +166,13 @@ public final class DeviceState {
     } else {
       config.replace(content);
       transport.notifyConfigChange();
+    }
+  }
+
+  /** Another server describes the configuration space, perhaps as it was. */
+  void configDescribed(byte[] content) {
+    if (!Arrays.equals(content, config.bytes())) {
+      configChanged(content);
     }
   }
 
@@ -173,18 +201,59 @@ public final class DeviceState {
     }
   }
 
-  /** Another server is there; takes the lock itself. */
-  void replaceServer(Fd channel) {
+  /**
+   * Another server is there; takes the lock itself.
+   *
+   * @param atOnce whether it takes over from a server that has not failed, too
+   */
+  void replaceServer(Fd channel, boolean atOnce) {
     lock.lock();
     try {
       if (replacement != null) {
         replacement.close();
       }
       replacement = channel;
+      replacing = atOnce;
       changed.signal();
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * Waits until a server does all that is wanted; takes the lock itself.
+   *
+   * @throws IOException if it has failed, or not done it in time
+   */
+  public void awaitApplied(long deadlineNanos) throws IOException {
+    lock.lock();
+    try {
+      while (failure != null || appliedEpoch != epoch || replacing) {
+        if (failure != null && !replacing) {
+          throw new IOException(failure);
+        }
+        if (closing || applied.awaitNanos(deadlineNanos - System.nanoTime()) <= 0) {
+          throw new IOException("its server is not ready in time");
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while its server was becoming ready", e);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The server does what was wanted at {@code doneEpoch}. */
+  void applied(long doneEpoch) {
+    appliedEpoch = doneEpoch;
+    applied.signalAll();
+  }
+
+  /** Another server has taken over. */
+  void replaced() {
+    replacing = false;
+    applied.signalAll();
   }
 
   /** Everything shall end; takes the lock itself. */
@@ -192,6 +261,7 @@ public final class DeviceState {
     lock.lock();
     try {
       closing = true;
+      applied.signalAll();
       if (shadow != null) {
         shadow.stop();
       }
@@ -216,6 +286,11 @@ public final class DeviceState {
   /** The setup that the guest wants served, or null. */
   DriverSetup wanted() {
     return wanted;
+  }
+
+  /** Where the queues of {@link #wanted} stood when they were saved; empty if they never were. */
+  List<SavedQueue> savedQueues() {
+    return savedQueues;
   }
 
   /** Changes with each reset and each activation. */
@@ -263,6 +338,11 @@ public final class DeviceState {
 
   boolean hasReplacement() {
     return replacement != null;
+  }
+
+  /** Whether the replacement does not wait for the present server to fail. */
+  boolean replacesAtOnce() {
+    return replacing;
   }
 
   /** The next server's channel; the failure of the last is past. */

@@ -19,8 +19,14 @@ public final class ConfigSpace {
     return bytes.clone();
   }
 
-  int generation() {
+  /** How often the content was replaced. */
+  public int generation() {
     return generation;
+  }
+
+  /** Goes on counting where a saved space stood. */
+  public void restoreGeneration(int saved) {
+    generation = saved;
   }
 
   /** Reads little-endian; bytes beyond the end read as 0. */
@@ -39,7 +45,7 @@ public final class ConfigSpace {
   }
 
   /** Writes little-endian inside the space; the driver's own writes make no new generation. */
-  void write(int offset, int count, long value) {
+  public void write(int offset, int count, long value) {
     for (int i = 0; i < count; i++) {
       bytes[offset + i] = (byte) (value >>> (i * Byte.SIZE));
     }

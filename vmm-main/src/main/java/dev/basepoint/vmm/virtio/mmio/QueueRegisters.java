@@ -41,6 +41,14 @@ final class QueueRegisters {
     }
   }
 
+  void restore(TransportState.Queue saved) {
+    ready = saved.ready();
+    size = saved.addresses().queueSize();
+    descGpa = saved.addresses().descGpa();
+    driverGpa = saved.addresses().availGpa();
+    deviceGpa = saved.addresses().usedGpa();
+  }
+
   void reset() {
     size = 0;
     ready = false;

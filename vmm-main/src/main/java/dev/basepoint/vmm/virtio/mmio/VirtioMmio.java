@@ -4,8 +4,10 @@ import dev.basepoint.ipc.memory.GuestMemory;
 import dev.basepoint.ipc.virtqueue.RingAddresses;
 import dev.basepoint.vmm.machine.InterruptLine;
 import dev.basepoint.vmm.machine.MmioDevice;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -98,6 +100,67 @@ public final class VirtioMmio implements MmioDevice {
       status |= DeviceStatus.DEVICE_NEEDS_RESET;
       notifyConfigChange();
     }
+  }
+
+  /** The registers; the caller holds the lock. */
+  public TransportState state() {
+    List<TransportState.Queue> saved = new ArrayList<>();
+    for (QueueRegisters queue : queues) {
+      saved.add(new TransportState.Queue(queue.ready(), queue.addresses()));
+    }
+    return new TransportState(
+        status,
+        interruptStatus.get(),
+        deviceFeaturesSel,
+        driverFeaturesSel,
+        queueSel,
+        driverFeatures,
+        unknownFeatures,
+        saved);
+  }
+
+  /**
+   * Takes over saved registers, before the machine runs; the caller holds the lock. They are
+   * checked as if the driver had written them one by one.
+   *
+   * @return what the driver wants served, or nothing
+   * @throws IOException if no driver could have brought a device there
+   */
+  public Optional<DriverSetup> restore(TransportState saved) throws IOException {
+    if (!DeviceStatus.isPossible(saved.status())
+        || (saved.interruptStatus() & ~(INTERRUPT_USED_BUFFER | INTERRUPT_CONFIG_CHANGE)) != 0
+        || saved.queues().size() != queues.length) {
+      throw new IOException("the saved registers are damaged");
+    }
+    status = saved.status();
+    deviceFeaturesSel = saved.deviceFeaturesSel();
+    driverFeaturesSel = saved.driverFeaturesSel();
+    queueSel = saved.queueSel();
+    driverFeatures = saved.driverFeatures();
+    unknownFeatures = saved.unknownFeatures();
+    if (isSet(DeviceStatus.FEATURES_OK) && !featuresAreAcceptable()) {
+      throw new IOException("the saved features are not what this device offers");
+    }
+    for (int i = 0; i < queues.length; i++) {
+      TransportState.Queue queue = saved.queues().get(i);
+      if (queue.ready() && (!isSet(DeviceStatus.FEATURES_OK) || isRefused(queue.addresses()))) {
+        throw new IOException("the saved queue " + i + " cannot be where it is");
+      }
+      queues[i].restore(queue);
+    }
+    interruptStatus.set(saved.interruptStatus());
+    if (saved.interruptStatus() != 0) {
+      // The edge may have been on its way when the interrupt controllers were saved; one too many
+      // finds nothing to do.
+      interrupt.raise();
+    }
+    return isSet(DeviceStatus.DRIVER_OK) && !isSet(DeviceStatus.DEVICE_NEEDS_RESET)
+        ? Optional.of(setup())
+        : Optional.empty();
+  }
+
+  private boolean isRefused(RingAddresses addresses) {
+    return addresses.queueSize() > identity.queueSizeMax() || addresses.refusal(memory).isPresent();
   }
 
   private void notifyDriver(int cause) {
@@ -303,7 +366,7 @@ public final class VirtioMmio implements MmioDevice {
 
   private void makeReady(QueueRegisters queue) {
     RingAddresses addresses = queue.addresses();
-    if (addresses.queueSize() > identity.queueSizeMax() || addresses.refusal(memory).isPresent()) {
+    if (isRefused(addresses)) {
       actions.driverError("queue " + queueSel + " cannot be at " + addresses);
       needsReset();
       return;

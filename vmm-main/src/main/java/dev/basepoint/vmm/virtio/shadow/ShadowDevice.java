@@ -7,8 +7,11 @@ import dev.basepoint.ipc.virtqueue.DeviceQueue;
 import dev.basepoint.ipc.virtqueue.QueueLimits;
 import dev.basepoint.ipc.virtqueue.QueuePosition;
 import dev.basepoint.vmm.virtio.mmio.DriverSetup;
+import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -22,7 +25,8 @@ import java.util.concurrent.locks.ReentrantLock;
  *      +------ stop -----+--------- stop -------------+
  * </pre>
  *
- * While suspended, requests in flight are kept and new ones wait in the guest's rings. Once {@link
+ * While suspended, requests in flight are kept and new ones wait in the guest's rings. Independent
+ * of that, the {@link Flow} says what may pass while the machine itself stands still. Once {@link
  * #stop} has returned, neither guest RAM nor the window is touched.
  *
  * <p>Everything happens under the device's lock. The I/O thread holds it for one bounded turn and
@@ -61,7 +65,10 @@ public final class ShadowDevice implements EventLoop.Poller {
   private final ShadowQueue[] queues;
   private final int[] callCredit;
 
+  private final Condition settled;
+
   private State state = State.STOPPED;
+  private Flow flow = Flow.OPEN;
   private long completedAtLastCheck;
   private boolean busyAtLastCheck;
 
@@ -85,6 +92,7 @@ public final class ShadowDevice implements EventLoop.Poller {
     this.listener = listener;
     queues = new ShadowQueue[queueCount];
     callCredit = new int[queueCount];
+    settled = lock.newCondition();
   }
 
   /**
@@ -93,15 +101,19 @@ public final class ShadowDevice implements EventLoop.Poller {
    *
    * @param features of the shadow rings
    * @param kicks to the device server, by queue index
+   * @param saved where the queues of a saved machine stood, checked; empty if all start afresh
    */
-  public void start(DriverSetup setup, Window window, long features, EventFd[] kicks) {
+  public void start(
+      DriverSetup setup, Window window, long features, EventFd[] kicks, List<SavedQueue> saved) {
     stop();
     for (int ordinal = 0; ordinal < setup.queues().size(); ordinal++) {
       DriverSetup.Queue queue = setup.queues().get(ordinal);
+      SavedQueue start = savedOf(saved, queue.index());
       queues[queue.index()] =
           new ShadowQueue(
               queue.index(),
-              openGuest(queue, setup.features(), window.rings(ordinal).queueSize()),
+              openGuest(
+                  queue, setup.features(), window.rings(ordinal).queueSize(), start.position()),
               ram,
               lock,
               counters,
@@ -113,12 +125,34 @@ public final class ShadowDevice implements EventLoop.Poller {
               kicks[queue.index()]);
     }
     state = State.SUSPENDED;
+    for (SavedQueue queue : saved) {
+      if (!reissue(queue)) {
+        return;
+      }
+    }
   }
 
-  private DeviceQueue openGuest(DriverSetup.Queue queue, long features, int shadowSize) {
+  private static SavedQueue savedOf(List<SavedQueue> saved, int index) {
+    return saved.stream()
+        .filter(queue -> queue.index() == index)
+        .findFirst()
+        .orElse(SavedQueue.unused(index));
+  }
+
+  private boolean reissue(SavedQueue saved) {
+    ShadowQueue queue = queues[saved.index()];
+    if (queue.reissue(saved.heads())) {
+      return true;
+    }
+    stop();
+    listener.onGuestFault("queue " + saved.index() + ": " + queue.guestFault());
+    return false;
+  }
+
+  private DeviceQueue openGuest(
+      DriverSetup.Queue queue, long features, int shadowSize, QueuePosition position) {
     QueueLimits limits = new QueueLimits(shadowSize, profile.chainBytesMax());
-    return switch (DeviceQueue.open(
-        ram, queue.addresses(), features, limits, QueuePosition.START)) {
+    return switch (DeviceQueue.open(ram, queue.addresses(), features, limits, position)) {
       case DeviceQueue.Opened(DeviceQueue opened) -> opened;
       case DeviceQueue.Refused refused ->
           throw new IllegalStateException("the transport let through " + refused);
@@ -131,10 +165,56 @@ public final class ShadowDevice implements EventLoop.Poller {
     state = State.RUNNING;
   }
 
+  /** Says what may pass from now on; the caller holds the lock, and serves all if more may. */
+  public void setFlow(Flow wanted) {
+    flow = wanted;
+    busyAtLastCheck = false;
+  }
+
+  /**
+   * Waits until nothing is in flight that always ends; the caller holds the lock and has set the
+   * flow to {@link Flow#SETTLING}.
+   *
+   * @throws IOException if that takes too long, or nobody serves the device at present
+   */
+  public void awaitSettled(long deadlineNanos) throws IOException {
+    while (state != State.STOPPED && !isSettled()) {
+      if (state == State.SUSPENDED) {
+        throw new IOException("its server has failed and it waits for another one");
+      }
+      try {
+        if (settled.awaitNanos(deadlineNanos - System.nanoTime()) <= 0 && !isSettled()) {
+          throw new IOException("its server does not complete the requests in flight");
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted while its requests were settling", e);
+      }
+    }
+  }
+
+  private boolean isSettled() {
+    for (ShadowQueue queue : queues) {
+      if (queue != null && !queue.isSettled()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Where the queues stand, by index; the caller holds the lock, and the flow is {@link
+   * Flow#FROZEN}.
+   */
+  public List<SavedQueue> savedQueues() {
+    return Arrays.stream(queues).filter(Objects::nonNull).map(ShadowQueue::state).toList();
+  }
+
   /** Keeps everything and serves nothing; the caller holds the lock. */
   public void suspend() {
     if (state == State.RUNNING) {
       state = State.SUSPENDED;
+      settled.signalAll();
     }
   }
 
@@ -157,6 +237,7 @@ public final class ShadowDevice implements EventLoop.Poller {
   public void stop() {
     Arrays.fill(queues, null);
     state = State.STOPPED;
+    settled.signalAll();
   }
 
   /** Forgets one queue and its requests; the caller holds the lock. */
@@ -173,7 +254,7 @@ public final class ShadowDevice implements EventLoop.Poller {
     for (ShadowQueue queue : queues) {
       busy |= queue != null && queue.inFlight() > 0;
     }
-    busy &= profile.everyRequestEnds() && state == State.RUNNING;
+    busy &= profile.everyRequestEnds() && state == State.RUNNING && flow != Flow.FROZEN;
     boolean stalled = busy && busyAtLastCheck && counters.requests == completedAtLastCheck;
     busyAtLastCheck = busy;
     completedAtLastCheck = counters.requests;
@@ -210,7 +291,9 @@ public final class ShadowDevice implements EventLoop.Poller {
       counters.calls++;
       long before = counters.requests;
       serve(index);
-      earnCalls(index, counters.requests - before);
+      if (flow == Flow.OPEN) {
+        earnCalls(index, counters.requests - before);
+      }
     } finally {
       lock.unlock();
     }
@@ -230,7 +313,7 @@ public final class ShadowDevice implements EventLoop.Poller {
       return false;
     }
     awake = true;
-    switch (queue.serve()) {
+    switch (serve(queue)) {
       case IDLE -> {
         return false;
       }
@@ -246,8 +329,17 @@ public final class ShadowDevice implements EventLoop.Poller {
     return true;
   }
 
+  private ShadowQueue.Turn serve(ShadowQueue queue) {
+    ShadowQueue.Turn turn = queue.serve(flow);
+    if (flow == Flow.SETTLING && queue.isSettled()) {
+      settled.signalAll();
+    }
+    return turn;
+  }
+
   private void fail(String what) {
     state = State.SUSPENDED;
+    settled.signalAll();
     listener.onServerFault(what);
   }
 
@@ -260,7 +352,7 @@ public final class ShadowDevice implements EventLoop.Poller {
     lock.lock();
     try {
       for (ShadowQueue queue : queues) {
-        if (queue != null && state == State.RUNNING && queue.hasWork()) {
+        if (queue != null && state == State.RUNNING && queue.hasWork(flow)) {
           worked |= serve(queue.index());
         }
       }
@@ -279,7 +371,7 @@ public final class ShadowDevice implements EventLoop.Poller {
     lock.lock();
     try {
       for (ShadowQueue queue : queues) {
-        work |= queue != null && state == State.RUNNING && queue.enableNotifications();
+        work |= queue != null && state == State.RUNNING && queue.enableNotifications(flow);
       }
       awake = work;
     } finally {

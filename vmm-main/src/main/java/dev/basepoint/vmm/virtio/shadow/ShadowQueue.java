@@ -56,6 +56,7 @@ final class ShadowQueue {
   private final ShadowCounters counters;
   private final Runnable interrupt;
   private final int trailingStatusBytes;
+  private final boolean staysOpen;
   private final DriverQueue driver;
   private final RequestTable requests;
   private final DescriptorChain chain;
@@ -97,6 +98,7 @@ final class ShadowQueue {
     this.counters = counters;
     this.interrupt = interrupt;
     this.trailingStatusBytes = profile.trailingStatusBytes();
+    this.staysOpen = profile.staysOpen(index);
     this.kick = kick;
     window = target.memory().segment(0);
     slots = target.slots(ordinal);
@@ -123,9 +125,15 @@ final class ShadowQueue {
     return driver.inFlight();
   }
 
+  /** Whether nothing is in flight but what may stay so. */
+  boolean isSettled() {
+    return staysOpen || driver.inFlight() == 0;
+  }
+
   /** Whether a turn would find something to do: two loads. */
-  boolean hasWork() {
-    return driver.hasUsed() || (!holding && guest.hasPending());
+  boolean hasWork(Flow flow) {
+    return (flow.completes(staysOpen) && driver.hasUsed())
+        || (flow.takes() && !holding && guest.hasPending());
   }
 
   /**
@@ -133,23 +141,23 @@ final class ShadowQueue {
    *
    * @return whether there is work after all
    */
-  boolean enableNotifications() {
-    boolean used = driver.enableCalls();
+  boolean enableNotifications(Flow flow) {
+    boolean used = flow.completes(staysOpen) && driver.enableCalls();
     // What is held back goes on when a request completes, not when the guest kicks.
-    return used || (!holding && guest.enableKicks());
+    return used || (flow.takes() && !holding && guest.enableKicks());
   }
 
   /** Takes back what the server has done, then hands over what the guest has asked for. */
-  Turn serve() {
+  Turn serve(Flow flow) {
     driver.disableCalls();
     guest.disableKicks();
     turnBytes = 0;
-    int completed = completeUsed();
+    int completed = flow.completes(staysOpen) ? completeUsed() : 0;
     publishToGuest();
     if (serverFault.isFault()) {
       return Turn.SERVER_FAULT;
     }
-    int issued = issueAvailable();
+    int issued = flow.takes() ? issueAvailable() : 0;
     if (driver.publish()) {
       counters.serverKicks++;
       kick.signal();
@@ -314,6 +322,46 @@ final class ShadowQueue {
       MemorySegment.copy(
           chain.memory(i), chain.offset(i), window, placement.offset(i), chain.length(i));
     }
+  }
+
+  /** How far the queue has come; what found no room goes back to the guest's ring. */
+  SavedQueue state() {
+    if (holding) {
+      guest.unpop(chain.headId());
+      holding = false;
+    }
+    int[] heads = new int[driver.inFlight()];
+    int count = 0;
+    for (int id = driver.oldestInFlight(); id >= 0; id = driver.nextInFlight(id)) {
+      heads[count++] = requests.guestHead(id);
+    }
+    return new SavedQueue(index, guest.position(), heads);
+  }
+
+  /**
+   * Issues the requests that were in flight when the queue was saved, whose chains are read from
+   * guest RAM and checked as if they came now.
+   *
+   * @param heads checked by {@link SavedQueue#check}
+   * @return false if the driver broke one of them: {@link #guestFault} says how
+   */
+  boolean reissue(int[] heads) {
+    for (int head : heads) {
+      PopResult result = guest.reopen(head, chain);
+      if (result == PopResult.CHAIN && !issue() && guestFault == PopResult.EMPTY) {
+        // There was room before, so the chain has grown since.
+        guestFault = PopResult.TOO_MANY_BYTES;
+      } else if (result != PopResult.CHAIN) {
+        guestFault = result;
+      }
+      if (guestFault != PopResult.EMPTY) {
+        return false;
+      }
+    }
+    if (driver.publish()) {
+      kick.signal();
+    }
+    return true;
   }
 
   /**

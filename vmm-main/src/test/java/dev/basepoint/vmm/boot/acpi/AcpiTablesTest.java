@@ -90,6 +90,12 @@ final class AcpiTablesTest {
     assertTrue(dsdt.contains("Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive"), dsdt);
     assertTrue(dsdt.contains("0x00000014,"), "GSI 20 of the last device: " + dsdt);
     assertTrue(dsdt.contains("Name (_S5"), dsdt);
+    assertTrue(dsdt.contains("\"VM_Gen_Counter\""), dsdt);
+    assertTrue(dsdt.contains("0x000DF000"), "the identity page: " + dsdt);
+    assertTrue(dsdt.contains("\"ACPI0013\""), dsdt);
+    assertTrue(dsdt.contains("0x00000015,"), "GSI 21 of the event device: " + dsdt);
+    assertTrue(dsdt.contains("Method (_EVT, 1, Serialized)"), dsdt);
+    assertTrue(dsdt.contains("Notify (VGEN, 0x80)"), dsdt);
     String fadtText = disassemble("fadt", fadt);
     assertTrue(fadtText.contains("Hardware Reduced (V5) : 1"), fadtText);
     assertTrue(fadtText.contains("Reset Register Supported (V2) : 1"), fadtText);

@@ -34,7 +34,7 @@ class ShadowAllocationTest {
               RingFeatures.VIRTIO_F_EVENT_IDX,
               RingFeatures.VIRTIO_F_EVENT_IDX,
               256,
-              new DeviceProfile(2, 1 << 20, 4 << 20, 1, true))) {
+              new DeviceProfile(2, 1 << 20, 4 << 20, 1, false, true))) {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long smallest = Long.MAX_VALUE;
         for (int round = 0; round < 60 && smallest >= REQUESTS / 10; round++) {

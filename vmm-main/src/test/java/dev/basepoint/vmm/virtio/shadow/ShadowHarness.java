@@ -54,7 +54,7 @@ final class ShadowHarness implements AutoCloseable {
     lock.lock();
     try {
       DriverSetup setup = new DriverSetup(guestFeatures, List.of(new DriverSetup.Queue(0, rings)));
-      shadow.start(setup, window, shadowFeatures, kicks);
+      shadow.start(setup, window, shadowFeatures, kicks, List.of());
       shadow.run();
     } finally {
       lock.unlock();

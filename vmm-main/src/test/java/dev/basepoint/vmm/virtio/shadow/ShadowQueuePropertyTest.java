@@ -40,10 +40,12 @@ class ShadowQueuePropertyTest {
   private static final int STEPS_PER_SEED = 250_000;
 
   /** Room for whatever the chains ask for, so that nothing is held back. */
-  private static final DeviceProfile ROOMY = new DeviceProfile(2, 256 << 10, 8 << 20, 0, true);
+  private static final DeviceProfile ROOMY =
+      new DeviceProfile(2, 256 << 10, 8 << 20, 0, false, true);
 
   /** So little room that requests wait for each other all the time. */
-  private static final DeviceProfile TIGHT = new DeviceProfile(2, 12 << 10, 36 << 10, 1, true);
+  private static final DeviceProfile TIGHT =
+      new DeviceProfile(2, 12 << 10, 36 << 10, 1, false, true);
 
   /** Guest RAM in two regions with rings and heap in the first. */
   private record Guest(GuestMemory memory, RingAddresses rings, long heapGpa) {
