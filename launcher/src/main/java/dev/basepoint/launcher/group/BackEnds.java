@@ -58,12 +58,17 @@ final class BackEnds {
           case BlockSource.Image file -> openImage(blk, file, flags);
           case BlockSource.Scratch scratch -> openScratch(scratch.sizeBytes(), flags);
         };
+    return disk(blk, image, List.of());
+  }
+
+  /** A disk of {@code image} and the overlays upon it. */
+  static DevicePlan.Blk disk(BlkSpec blk, Fd image, List<Fd> layers) {
     return new DevicePlan.Blk(
         blk.name(),
         image,
-        List.of(),
+        layers,
         blk.readOnly(),
-        direct,
+        blk.cache() == CacheMode.DIRECT,
         blk.serial(),
         blk.queues(),
         blk.queueSize(),

@@ -49,14 +49,22 @@ public final class GuestConsole implements AutoCloseable {
     return new GuestConsole(out.readEnd(), out.writeEnd(), in.writeEnd(), in.readEnd());
   }
 
-  /** vmm-main's end of the output; the plan closes it. */
-  Fd guestOutput() {
+  /** vmm-main's end of the output. */
+  public Fd guestOutput() {
     return guestOutput;
   }
 
-  /** vmm-main's end of the input, or null; the plan closes it. */
-  Fd guestInput() {
+  /** vmm-main's end of the input, or null. */
+  public Fd guestInput() {
     return guestInput;
+  }
+
+  /** Closes the launcher's copies of vmm-main's ends, once vmm-main has been given them. */
+  public void releaseGuestEnds() {
+    guestOutput.close();
+    if (guestInput != null) {
+      guestInput.close();
+    }
   }
 
   /** Passes output on to {@code sink} until the guest's end is closed. */

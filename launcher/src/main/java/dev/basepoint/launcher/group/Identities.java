@@ -6,6 +6,7 @@ import dev.basepoint.ipc.linux.Syscalls;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 
 /** Makes the identities of machines. */
 public final class Identities {
@@ -18,8 +19,16 @@ public final class Identities {
 
   /** A generation id that no machine ever had: random bytes from the kernel. */
   public static byte[] generationId() {
+    return randomBytes(CloneIdentity.GENERATION_ID_BYTES);
+  }
+
+  /** 64 random bits from the kernel. */
+  public static long randomBits() {
+    return ByteBuffer.wrap(randomBytes(Long.BYTES)).getLong();
+  }
+
+  private static byte[] randomBytes(int byteCount) {
     // Not by SecureRandom, whose providers would cost the start of every VM tens of milliseconds.
-    int byteCount = CloneIdentity.GENERATION_ID_BYTES;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment id = arena.allocate(byteCount);
       // Up to 256 bytes come whole and without interruption, by getrandom(2).

@@ -6,6 +6,7 @@ import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Mapping;
 import dev.basepoint.ipc.linux.MemFd;
 import dev.basepoint.ipc.linux.OpenFile;
+import dev.basepoint.launcher.manifest.BlkSpec;
 import dev.basepoint.launcher.manifest.DeviceSpec;
 import dev.basepoint.launcher.manifest.KernelImage;
 import dev.basepoint.launcher.manifest.VmManifest;
@@ -75,7 +76,8 @@ public final class PlanOpener {
     }
   }
 
-  private static Fd openKvm() throws IOException {
+  /** Opens /dev/kvm. */
+  public static Fd openKvm() throws IOException {
     try {
       return OpenFile.open("/dev/kvm", OpenFile.O_RDWR);
     } catch (ErrnoException e) {
@@ -92,6 +94,25 @@ public final class PlanOpener {
           e.errno() == Errno.ENOENT ? new ErrnoException("open /dev/kvm", Errno.ENODEV) : e;
       throw new IOException(e.getMessage() + "; " + advice, cause);
     }
+  }
+
+  /**
+   * Opens one device.
+   *
+   * @param peerTimeout how long to wait for the peer of a listening stream socket
+   */
+  public static DevicePlan openDevice(DeviceSpec spec, Duration peerTimeout) throws IOException {
+    return new BackEnds(peerTimeout).open(spec);
+  }
+
+  /**
+   * A disk whose files are open.
+   *
+   * @param image the disk, or what lies below {@code layers}
+   * @param layers overlays, bottom to top
+   */
+  public static DevicePlan disk(BlkSpec spec, Fd image, List<Fd> layers) {
+    return BackEnds.disk(spec, image, layers);
   }
 
   private static Fd openKernel(KernelImage kernel) throws IOException {

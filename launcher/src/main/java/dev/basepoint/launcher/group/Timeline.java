@@ -31,10 +31,18 @@ public final class Timeline {
     return new Timeline(System.nanoTime() - ageMicros * 1000);
   }
 
-  /** Forgets what has happened: the time line of something prepared starts with its use. */
-  public synchronized void restart() {
+  /**
+   * Forgets what has happened and starts anew at {@code monotonicNanos}: the time line of something
+   * prepared starts with its use.
+   */
+  public synchronized void restart(long monotonicNanos) {
     entries.clear();
-    startNanos = System.nanoTime();
+    startNanos = monotonicNanos;
+  }
+
+  /** A time line that starts at this moment. */
+  public static Timeline startingNow() {
+    return new Timeline(System.nanoTime());
   }
 
   /** Adds an event of this moment. */

@@ -23,4 +23,10 @@ public record BlkSpec(
     int queueSize,
     int blockSizeBytes,
     boolean discard)
-    implements DeviceSpec {}
+    implements DeviceSpec {
+  /** The same disk with other sectors. */
+  public BlkSpec withSource(BlockSource otherSource) {
+    return new BlkSpec(
+        name, otherSource, readOnly, cache, serial, queues, queueSize, blockSizeBytes, discard);
+  }
+}

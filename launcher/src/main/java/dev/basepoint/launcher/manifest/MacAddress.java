@@ -45,6 +45,16 @@ public record MacAddress(long bits) {
     }
   }
 
+  /**
+   * An address for a virtual interface.
+   *
+   * @param randomBits any 48 bits; two of them decide nothing, for they tell what kind of address
+   *     it is
+   */
+  public static MacAddress ofRandom(long randomBits) {
+    return new MacAddress(randomBits & (1L << 48) - 1).unicast();
+  }
+
   /** Whether this is a group address, which no interface may have as its own. */
   public boolean isMulticast() {
     return (bits & MULTICAST) != 0;

@@ -19,4 +19,14 @@ public record NetSpec(
     boolean offloads,
     boolean linkUp,
     NetBackend backend)
-    implements DeviceSpec {}
+    implements DeviceSpec {
+  /** The same interface under another address. */
+  public NetSpec withMac(MacAddress otherMac) {
+    return new NetSpec(name, otherMac, mtuBytes, queueSize, offloads, linkUp, backend);
+  }
+
+  /** The same interface, connected to something else. */
+  public NetSpec withBackend(NetBackend otherBackend) {
+    return new NetSpec(name, mac, mtuBytes, queueSize, offloads, linkUp, otherBackend);
+  }
+}

@@ -36,4 +36,16 @@ public record VmManifest(
   public VmManifest {
     devices = List.copyOf(devices);
   }
+
+  /** The same VM under another name. */
+  public VmManifest withName(String otherName) {
+    return new VmManifest(
+        otherName, memoryBytes, vcpus, kernel, initrd, commandLine, console, devices, timeouts);
+  }
+
+  /** The same VM with other devices. */
+  public VmManifest withDevices(List<DeviceSpec> otherDevices) {
+    return new VmManifest(
+        name, memoryBytes, vcpus, kernel, initrd, commandLine, console, otherDevices, timeouts);
+  }
 }
