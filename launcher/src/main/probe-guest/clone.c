@@ -301,7 +301,7 @@ static bool make_first_requests(const struct basepoint *basepoint, u64 resumed) 
   bool own_steps = take_metadata();
   net_configure();
   if (nic_count > 0) {
-    net_refresh(&nics[0]);
+    net_read_mac(&nics[0]);
     nics[0].peer_known = false;
     net = (struct first){.open = true, .submitted = read_tsc()};
     arps = 0;
@@ -335,7 +335,7 @@ void clone_wake(const struct basepoint *basepoint, u64 resumed) {
   clock_restart(resumed);
   doorbell_mark(MARKER_RUNNING);
   bool own_steps = make_first_requests(basepoint, resumed);
-  for (u32 i = 1; i < nic_count; i++) {
+  for (u32 i = 0; i < nic_count; i++) {
     net_refresh(&nics[i]);
   }
   report(basepoint);

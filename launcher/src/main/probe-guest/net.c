@@ -28,14 +28,18 @@ static void offer_buffer(struct nic *nic, u8 *buffer) {
   virtqueue_add(nic->device->queues[QUEUE_RX], &segment, 0, 1, buffer, NULL);
 }
 
+void net_read_mac(struct nic *nic) {
+  for (u32 i = 0; i < MAC_BYTES && (nic->device->features & VIRTIO_NET_F_MAC); i++) {
+    nic->mac[i] = virtio_config8(nic->device, i);
+  }
+}
+
 void net_refresh(struct nic *nic) {
   struct virtio_device *device = nic->device;
   u32 generation;
   do {
     generation = virtio_read(device, REG_CONFIG_GENERATION);
-    for (u32 i = 0; i < MAC_BYTES && (device->features & VIRTIO_NET_F_MAC); i++) {
-      nic->mac[i] = virtio_config8(device, i);
-    }
+    net_read_mac(nic);
     nic->link_up = !(device->features & VIRTIO_NET_F_STATUS) ||
                    (virtio_config16(device, CONFIG_STATUS) & STATUS_LINK_UP);
     nic->mtu = device->features & VIRTIO_NET_F_MTU ? virtio_config16(device, CONFIG_MTU)

@@ -59,6 +59,8 @@ extern u32 nic_count;
 void net_start(void);
 /* Resets and brings up again what net_start found. */
 void net_restart(void);
+/* Reads the MAC alone: each byte is an exit. Nobody may be changing it. */
+void net_read_mac(struct nic *nic);
 /* Reads MAC and link state again, as after a configuration change. */
 void net_refresh(struct nic *nic);
 /* A frame to fill, or NULL (counted) when the device has taken none of the last 32 for a second. */

@@ -163,7 +163,7 @@ class ProbeGuestQemuTest {
     assertEquals(hashOf(disk), events.get("blk").get("sha256").asText(), output);
   }
 
-  private static List<String> qemu(String accelerator, Path guest, Path disk, String options) {
+  static List<String> qemu(String accelerator, Path guest, Path disk, String options) {
     return List.of(
         "qemu-system-x86_64",
         "-machine",
