@@ -24,6 +24,7 @@ import dev.basepoint.ipc.control.DeviceRequest;
 import dev.basepoint.ipc.control.RequestFailedException;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.disk.Overlay;
 import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.MemFd;
@@ -248,6 +249,81 @@ class BlkProcessTest {
     }
     // It may be configured rightly after all.
     configure(false, false, 512).close();
+  }
+
+  private TestDeviceClient configureOverlay(Fd base, List<Fd> layers, boolean readOnly)
+      throws Exception {
+    return server.configure(
+        channel ->
+            new SupervisionRequest.ConfigureBlk(
+                "disk0", channel, base, layers, readOnly, false, "serial-1", 1, 128, 512, true));
+  }
+
+  @Test
+  void overlayTakesWhatIsWrittenAndOutlivesTheProcess() throws Exception {
+    byte[] old = pattern(IMAGE_BYTES, 9);
+    Files.write(file, old);
+    byte[] some = pattern(1536, 2);
+    try (Fd base = openImage(OpenFile.O_RDONLY);
+        Fd overlay = MemFd.create("overlay", 0)) {
+      Overlay.create(overlay, IMAGE_BYTES);
+      TestDeviceClient client = configureOverlay(base, List.of(overlay), false);
+      client.start(8 << 20, 128);
+      assertEquals(OK, write(client, 0, 3, some));
+      assertEquals(
+          OK, status(client.request(0, out(header(DISCARD, 0, range(100, 50, 0))), in(1))));
+      Completion done = client.request(0, out(header(IN, 0)), in(256 * 512), in(1));
+      byte[] expected = Arrays.copyOf(old, 256 * 512);
+      System.arraycopy(some, 0, expected, 3 * 512, some.length);
+      Arrays.fill(expected, 100 * 512, 150 * 512, (byte) 0);
+      assertArrayEquals(expected, Arrays.copyOf(done.written(), expected.length));
+      assertEquals(OK, status(client.request(0, out(header(FLUSH, 0)), in(1))));
+      Completion id = client.request(0, out(header(GET_ID, 0)), in(20), in(1));
+      assertArrayEquals(
+          "serial-1".getBytes(StandardCharsets.US_ASCII), Arrays.copyOf(id.written(), 8));
+      server.process().signal(Signals.SIGKILL);
+      server.awaitExit();
+      client.close();
+      assertArrayEquals(old, Files.readAllBytes(file));
+
+      server.close();
+      server = TestServer.spawn("dev.basepoint.device.blk.Main");
+      server.hello();
+      TestDeviceClient reader = configureOverlay(base, List.of(overlay), true);
+      reader.start(8 << 20, 128);
+      done = reader.request(0, out(header(IN, 0)), in(256 * 512), in(1));
+      assertArrayEquals(expected, Arrays.copyOf(done.written(), expected.length));
+      assertEquals(IOERR, write(reader, 0, 3, some));
+      reader.close();
+    }
+  }
+
+  @Test
+  void overlayOfATebibyteFitsASmallHeapAndADamagedOneIsRefused() throws Exception {
+    server.close();
+    server = TestServer.spawn(List.of("-Xmx16m"), "dev.basepoint.device.blk.Main");
+    server.hello();
+    long size = 1L << 40;
+    long lastSector = size / 512 - 1;
+    try (Fd base = MemFd.create("base", size);
+        Fd overlay = MemFd.create("overlay", 0);
+        Fd damaged = MemFd.create("damaged", Overlay.fileBytes(size))) {
+      RequestFailedException refused =
+          assertThrows(
+              RequestFailedException.class,
+              () -> configureOverlay(base, List.of(damaged), false).close());
+      assertTrue(refused.getMessage().contains("does not start as"), refused.getMessage());
+      Overlay.create(overlay, size);
+      TestDeviceClient client = configureOverlay(base, List.of(overlay), false);
+      client.start(8 << 20, 128);
+      byte[] sector = pattern(512, 5);
+      assertEquals(OK, write(client, 0, lastSector, sector));
+      assertEquals(OK, write(client, 0, 0, sector));
+      Completion done = client.request(0, out(header(IN, lastSector - 7)), in(8 * 512), in(1));
+      assertArrayEquals(sector, Arrays.copyOfRange(done.written(), 7 * 512, 8 * 512));
+      assertEquals(IOERR, write(client, 0, lastSector + 1, sector));
+      client.close();
+    }
   }
 
   @Test
