@@ -2,7 +2,6 @@ package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionReply.Group;
-import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.launcher.cli.RunResult;
 import dev.basepoint.launcher.manifest.DeviceSpec;
 import dev.basepoint.launcher.manifest.VmManifest;
@@ -59,13 +58,13 @@ final class RunFacts {
    * What each device did, by its server's counters, and for disks whether the host sees what the
    * guest read back.
    *
-   * @param images a disk's image by its device's name
+   * @param images a disk's files by its device's name
    */
   static List<RunResult.DeviceFacts> devices(
       VmManifest manifest,
       SequencedMap<Child, List<SupervisionReply.Group>> counters,
       GuestReport report,
-      Map<String, Fd> images)
+      Map<String, DiskFiles> images)
       throws IOException {
     List<RunResult.DeviceFacts> facts = new ArrayList<>();
     for (int index = 0; index < manifest.devices().size(); index++) {
@@ -114,9 +113,9 @@ final class RunFacts {
         });
   }
 
-  /** Compares the image with what the guest read back last, unless it has written since. */
+  /** Compares the disk with what the guest read back last, unless it has written since. */
   private static void compareHashes(
-      Fd image, int index, GuestReport report, SequencedMap<String, Object> more)
+      DiskFiles disk, int index, GuestReport report, SequencedMap<String, Object> more)
       throws IOException {
     SequencedMap<String, Object> last = null;
     for (SequencedMap<String, Object> event : report.events()) {
@@ -132,7 +131,7 @@ final class RunFacts {
         && last.get("start_sector") instanceof Long start
         && last.get("sectors") instanceof Long sectors
         && last.get("sha256") instanceof String guestHash) {
-      String hostHash = ImageHash.sha256(image, start, sectors);
+      String hostHash = ImageHash.sha256(disk, start, sectors);
       more.put("sha256_on_host", hostHash);
       more.put("same_as_in_guest", hostHash.equals(guestHash));
     }

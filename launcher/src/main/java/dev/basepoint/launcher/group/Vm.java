@@ -3,7 +3,6 @@ package dev.basepoint.launcher.group;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
-import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.launcher.cli.Outcome;
 import dev.basepoint.launcher.cli.RunResult;
 import dev.basepoint.launcher.manifest.VmManifest;
@@ -58,7 +57,7 @@ public final class Vm implements AutoCloseable {
   private final VmListener listener;
   private final RunRecorder recorder;
   private final ProcessGroup group;
-  private final Map<String, Fd> images = new LinkedHashMap<>();
+  private final Map<String, DiskFiles> images = new LinkedHashMap<>();
   private final CompletableFuture<Void> ready = new CompletableFuture<>();
   private final CompletableFuture<RunResult> ended = new CompletableFuture<>();
   private final Object transition = new Object();
@@ -205,7 +204,7 @@ public final class Vm implements AutoCloseable {
   private void keepImages(List<DevicePlan> devices) throws IOException {
     for (DevicePlan device : devices) {
       if (device instanceof DevicePlan.Blk blk) {
-        images.put(blk.name(), blk.image().duplicate());
+        images.put(blk.name(), DiskFiles.of(blk));
       }
     }
   }
@@ -246,7 +245,7 @@ public final class Vm implements AutoCloseable {
   private void end(Runnable complete) {
     group.close();
     console.end();
-    images.values().forEach(Fd::close);
+    images.values().forEach(DiskFiles::close);
     synchronized (transition) {
       state = State.ENDED;
     }
