@@ -1,6 +1,7 @@
 package dev.basepoint.device.blk;
 
 import dev.basepoint.ipc.control.SupervisionRequest.ConfigureBlk;
+import dev.basepoint.ipc.disk.Overlay;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.MemFd;
 import dev.basepoint.ipc.server.Rehearsal;
@@ -12,7 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
- * Plays a disk through against a scratch image in memory: reads and writes on the queue thread, and
+ * Plays disks through against scratch images in memory: reads and writes on the queue thread, and
  * flushes and zeroing on I/O threads.
  *
  * <pre>
@@ -31,10 +32,22 @@ final class BlkRehearsal implements Rehearsal<ConfigureBlk> {
   private static final int DATA_BYTES = 4096;
 
   @Override
-  public ConfigureBlk configuration(Fd channel) throws IOException {
+  public int variants() {
+    return 2;
+  }
+
+  /** A plain image, and one with an overlay, which is what a clone has. */
+  @Override
+  public ConfigureBlk configuration(Fd channel, int variant) throws IOException {
     Fd image = MemFd.create("rehearsal-image", IMAGE_BYTES);
+    List<Fd> layers = List.of();
+    if (variant > 0) {
+      Fd overlay = MemFd.create("rehearsal-overlay", 0);
+      Overlay.create(overlay, IMAGE_BYTES);
+      layers = List.of(overlay);
+    }
     return new ConfigureBlk(
-        "rehearsal", channel, image, List.of(), false, false, "", 1, 16, BLOCK_BYTES, true);
+        "rehearsal", channel, image, layers, false, false, "", 1, 16, BLOCK_BYTES, true);
   }
 
   @Override

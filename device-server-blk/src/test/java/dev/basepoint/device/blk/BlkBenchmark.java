@@ -2,6 +2,7 @@ package dev.basepoint.device.blk;
 
 import com.sun.management.ThreadMXBean;
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.disk.Overlay;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.OpenFile;
 import dev.basepoint.ipc.server.TestDeviceClient;
@@ -25,12 +26,17 @@ import java.util.List;
  *       dev.basepoint.device.blk.BlkBenchmark [--quick] [tmpfs] ["ext4 buffered"] ["ext4 direct"]
  * </pre>
  *
- * Prints medians. Figures of a busy or shared machine compare only with others of the same run.
+ * An image's name with " overlay" behind it puts an empty overlay upon the image: reads meet the
+ * base until something has been written, and writes copy whole clusters at first and overwrite them
+ * later.
+ *
+ * <p>Prints medians. Figures of a busy or shared machine compare only with others of the same run.
  */
 public final class BlkBenchmark {
   private static final long IMAGE_BYTES = 256L << 20;
   private static final int QUEUE_SIZE = 128;
-  private static final List<String> IMAGES = List.of("tmpfs", "ext4 buffered", "ext4 direct");
+  private static final List<String> IMAGES =
+      List.of("tmpfs", "tmpfs overlay", "ext4 buffered", "ext4 buffered overlay", "ext4 direct");
 
   private enum Op {
     RANDREAD,
@@ -72,15 +78,18 @@ public final class BlkBenchmark {
   }
 
   private void runOn(String name) throws Exception {
-    Path directory = Path.of(name.equals("tmpfs") ? "/dev/shm" : "/var/tmp");
-    boolean direct = name.endsWith("direct");
+    Path directory = Path.of(name.startsWith("tmpfs") ? "/dev/shm" : "/var/tmp");
+    boolean direct = name.contains("direct");
     Path file = Files.createTempFile(directory, "blk-benchmark", ".img");
     try {
       fill(file);
       int flags = OpenFile.O_RDWR | (direct ? OpenFile.O_DIRECT : 0);
       try (Fd image = OpenFile.open(file.toString(), flags);
+          Fd overlay = OpenFile.open(directory.toString(), OpenFile.O_TMPFILE | flags, 0600);
           TestServer server = TestServer.inProcess(Main.ROLE)) {
         server.hello();
+        List<Fd> layers = name.endsWith("overlay") ? List.of(overlay) : List.of();
+        Overlay.create(overlay, IMAGE_BYTES);
         TestDeviceClient client =
             server.configure(
                 channel ->
@@ -88,7 +97,7 @@ public final class BlkBenchmark {
                         "disk0",
                         channel,
                         image,
-                        List.of(),
+                        layers,
                         false,
                         direct,
                         "",

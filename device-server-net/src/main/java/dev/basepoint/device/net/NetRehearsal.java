@@ -36,7 +36,7 @@ final class NetRehearsal implements Rehearsal<ConfigureNet> {
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
   @Override
-  public ConfigureNet configuration(Fd channel) {
+  public ConfigureNet configuration(Fd channel, int variant) {
     byte[] mac = {0x52, 0x54, 0, 0, 0, 1};
     return new ConfigureNet(
         "rehearsal", channel, null, NetBackend.ECHO, mac, MTU_BYTES, 16, false, true);

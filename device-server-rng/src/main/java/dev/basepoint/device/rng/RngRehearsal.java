@@ -12,7 +12,7 @@ final class RngRehearsal implements Rehearsal<SupervisionRequest.ConfigureRng> {
   private static final int REQUEST_BYTES = 64;
 
   @Override
-  public SupervisionRequest.ConfigureRng configuration(Fd channel) {
+  public SupervisionRequest.ConfigureRng configuration(Fd channel, int variant) {
     // Fast enough never to wait, so that the rate limit's code is played too.
     return new SupervisionRequest.ConfigureRng("rehearsal", channel, 1L << 40, 4096, 16);
   }

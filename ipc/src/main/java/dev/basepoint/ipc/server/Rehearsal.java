@@ -9,8 +9,17 @@ import java.io.IOException;
  * ten times slower than the thousandth; a server that waits in a pool gets that over with.
  */
 public interface Rehearsal<C extends SupervisionRequest.ConfigureDevice> {
-  /** A configuration with a scratch back end, which the device then owns. */
-  C configuration(Fd channel) throws IOException;
+  /** How many kinds of back end to rehearse with, one after the other. */
+  default int variants() {
+    return 1;
+  }
+
+  /**
+   * A configuration with a scratch back end, which the device then owns.
+   *
+   * @param variant which kind of back end, below {@link #variants}
+   */
+  C configuration(Fd channel, int variant) throws IOException;
 
   /** How many queues to activate, from queue 0 on. */
   int queueCount();

@@ -10,7 +10,6 @@ import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionProtocol;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
-import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.UnixSocket;
 import java.io.IOException;
 import java.time.Duration;
@@ -31,7 +30,7 @@ final class WarmUp {
   private WarmUp() {}
 
   /**
-   * Plays {@code options.warmUpRounds()} activations.
+   * Plays {@code options.warmUpRounds()} activations, shared between the back ends there are.
    *
    * @throws IOException if the role cannot serve itself
    */
@@ -40,6 +39,15 @@ final class WarmUp {
     Rehearsal<C> rehearsal =
         role.rehearsal()
             .orElseThrow(() -> new IOException("role " + role.name() + " has no rehearsal"));
+    int rounds = Math.ceilDiv(options.warmUpRounds(), rehearsal.variants());
+    for (int variant = 0; variant < rehearsal.variants(); variant++) {
+      play(role, options, rehearsal, variant, rounds);
+    }
+  }
+
+  private static <C extends SupervisionRequest.ConfigureDevice> void play(
+      DeviceRole<C> role, ServerOptions options, Rehearsal<C> rehearsal, int variant, int rounds)
+      throws IOException {
     UnixSocket[] supervision = UnixSocket.pair();
     CompletableFuture<Void> played = new CompletableFuture<>();
     Thread.ofPlatform()
@@ -48,7 +56,7 @@ final class WarmUp {
         .start(
             () -> {
               try {
-                launch(supervision[1], rehearsal, options.warmUpRounds());
+                launch(supervision[1], rehearsal, variant, rounds);
                 played.complete(null);
               } catch (IOException | RuntimeException e) {
                 played.completeExceptionally(e);
@@ -66,14 +74,14 @@ final class WarmUp {
   }
 
   private static <C extends SupervisionRequest.ConfigureDevice> void launch(
-      UnixSocket supervision, Rehearsal<C> rehearsal, int rounds) throws IOException {
+      UnixSocket supervision, Rehearsal<C> rehearsal, int variant, int rounds) throws IOException {
     try (Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> launcher =
         requester(supervision, new SupervisionProtocol())) {
       launcher.call(new SupervisionRequest.Hello(SupervisionProtocol.VERSION, 0), TIMEOUT);
       UnixSocket[] pair = UnixSocket.pair();
       try (Requester<DeviceRequest, DeviceReply, DeviceEvent> driver =
           requester(pair[0], new DeviceProtocol())) {
-        configure(launcher, rehearsal, pair[1].fd());
+        configure(launcher, rehearsal.configuration(pair[1].fd(), variant));
         driver.call(new DeviceRequest.Hello(DeviceProtocol.VERSION, 0), TIMEOUT);
         for (int i = 0; i < rounds; i++) {
           playRound(driver, rehearsal);
@@ -85,11 +93,8 @@ final class WarmUp {
   }
 
   private static <C extends SupervisionRequest.ConfigureDevice> void configure(
-      Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> launcher,
-      Rehearsal<C> rehearsal,
-      Fd channel)
+      Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> launcher, C configuration)
       throws IOException {
-    C configuration = rehearsal.configuration(channel);
     try {
       launcher.call(configuration, TIMEOUT);
     } finally {
