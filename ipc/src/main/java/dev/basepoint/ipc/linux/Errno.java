@@ -38,6 +38,7 @@ public final class Errno {
   public static final int ETIMEDOUT = 110;
   public static final int ECONNREFUSED = 111;
   public static final int EINPROGRESS = 115;
+  public static final int EDQUOT = 122;
 
   private Errno() {}
 
@@ -83,6 +84,7 @@ public final class Errno {
       case ETIMEDOUT -> "ETIMEDOUT (timed out)";
       case ECONNREFUSED -> "ECONNREFUSED (connection refused)";
       case EINPROGRESS -> "EINPROGRESS (in progress)";
+      case EDQUOT -> "EDQUOT (disk quota exceeded)";
       default -> "errno " + errno;
     };
   }

@@ -44,6 +44,7 @@ public final class Syscalls {
   static final int SYS_EPOLL_CREATE1 = 291;
   static final int SYS_PREADV = 295;
   static final int SYS_PWRITEV = 296;
+  static final int SYS_RENAMEAT2 = 316;
   static final int SYS_GETRANDOM = 318;
   static final int SYS_MEMFD_CREATE = 319;
   static final int SYS_STATX = 332;
@@ -147,6 +148,11 @@ public final class Syscalls {
   /** fdatasync(2). */
   public static long fdatasync(int fd) {
     return Libc.syscall(SYS_FDATASYNC, fd, 0, 0);
+  }
+
+  /** fsync(2); of a directory it makes the names in it durable. */
+  public static long fsync(int fd) {
+    return Libc.syscall(SYS_FSYNC, fd, 0, 0);
   }
 
   /** fallocate(2). */
