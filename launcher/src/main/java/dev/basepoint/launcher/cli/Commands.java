@@ -5,6 +5,7 @@ import dev.basepoint.launcher.cli.syntax.Command;
 import dev.basepoint.launcher.cli.syntax.Option;
 import dev.basepoint.launcher.cli.syntax.Parameter;
 import dev.basepoint.launcher.group.SandboxLevel;
+import java.util.ArrayList;
 import java.util.List;
 
 /** The program's commands. Each command class is loaded only when its command runs. */
@@ -44,18 +45,23 @@ final class Commands {
             "vmm-launch doctor                   see what this host offers",
             "vmm-launch validate my-vm.yaml      check a manifest",
             "vmm-launch run my-vm.yaml --json    run it and print the facts as JSON",
+            "vmm-launch serve                    hold VMs in a daemon; then: start, ps, console",
             "source <(vmm-launch completion)     complete commands with the Tab key"),
-        List.of(
-            demo(context),
-            run(context),
-            validate(context),
-            doctor(context),
-            SandboxCommand.command(context),
-            BenchCommand.command(context),
-            version(context),
-            completion(context),
-            help(context)),
+        subcommands(context),
         null);
+  }
+
+  private static List<Command> subcommands(CliContext context) {
+    List<Command> commands = new ArrayList<>(List.of(demo(context), run(context)));
+    commands.addAll(DaemonCommands.all(context));
+    commands.add(validate(context));
+    commands.add(doctor(context));
+    commands.add(SandboxCommand.command(context));
+    commands.add(BenchCommand.command(context));
+    commands.add(version(context));
+    commands.add(completion(context));
+    commands.add(help(context));
+    return commands;
   }
 
   private static Command demo(CliContext context) {

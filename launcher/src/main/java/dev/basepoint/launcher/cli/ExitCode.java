@@ -19,6 +19,12 @@ public enum ExitCode {
   GUEST_FAILED(80, "the guest crashed or reported a failure"),
   PROCESS_DIED(81, "a process of the VM ended unexpectedly"),
   SANDBOX_VIOLATION(82, "a process of the VM was ended for leaving its sandbox"),
+  NOT_FOUND(83, "the daemon has nothing of that name"),
+  NAME_TAKEN(84, "the name is in use"),
+  WRONG_STATE(85, "what was asked for does not fit the present state"),
+  LIMIT_REACHED(86, "the daemon's limit or memory budget, or the host's memory, is exhausted"),
+  NO_DAEMON(87, "no daemon serves the state directory, or the connection to it broke"),
+  DAEMON_RUNS(88, "another daemon serves the state directory already"),
   INTERRUPTED(130, "stopped by Ctrl-C"),
   TERMINATED(143, "stopped by SIGTERM");
 
@@ -28,6 +34,16 @@ public enum ExitCode {
   ExitCode(int code, String meaning) {
     this.code = code;
     this.meaning = meaning;
+  }
+
+  /** The code with this number; {@link #INTERNAL_ERROR} if there is none. */
+  public static ExitCode byCode(int number) {
+    for (ExitCode code : values()) {
+      if (code.code == number) {
+        return code;
+      }
+    }
+    return INTERNAL_ERROR;
   }
 
   /** The number that the shell sees. */

@@ -9,6 +9,7 @@ public enum Outcome {
   DEVICE_FAILED("device-failed", ExitCode.PROCESS_DIED),
   PROCESS_DIED("process-died", ExitCode.PROCESS_DIED),
   SANDBOX_VIOLATION("sandbox-violation", ExitCode.SANDBOX_VIOLATION),
+  STOPPED("stopped", ExitCode.OK),
   TIMED_OUT("timed-out", ExitCode.TIMED_OUT),
   INTERRUPTED("interrupted", ExitCode.INTERRUPTED),
   TERMINATED("terminated", ExitCode.TERMINATED);

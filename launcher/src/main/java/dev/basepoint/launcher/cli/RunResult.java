@@ -1,6 +1,5 @@
 package dev.basepoint.launcher.cli;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
@@ -34,7 +33,19 @@ public record RunResult(
       long requests,
       long bytes,
       long errors,
-      SequencedMap<String, Object> more) {}
+      SequencedMap<String, Object> more) {
+    /** The facts as {@code --json} prints them. */
+    public SequencedMap<String, Object> toJson() {
+      SequencedMap<String, Object> json = new LinkedHashMap<>();
+      json.put("name", name);
+      json.put("type", type);
+      json.put("requests", requests);
+      json.put("bytes", bytes);
+      json.put("errors", errors);
+      json.putAll(more);
+      return json;
+    }
+  }
 
   /**
    * A process of the group.
@@ -55,7 +66,21 @@ public record RunResult(
       String sandbox,
       int violations,
       long privateKib,
-      long sharedKib) {}
+      long sharedKib) {
+    /** The facts as {@code --json} prints them. */
+    public SequencedMap<String, Object> toJson() {
+      SequencedMap<String, Object> json = new LinkedHashMap<>();
+      json.put("role", role);
+      json.put("name", name);
+      json.put("pid", pid);
+      json.put("uid", uid);
+      json.put("sandbox", sandbox);
+      json.put("violations", violations);
+      json.put("private_kib", privateKib);
+      json.put("shared_kib", sharedKib);
+      return json;
+    }
+  }
 
   /** A milestone and its distance from the command's start. */
   public record Timing(String name, double millis) {}
@@ -73,32 +98,8 @@ public record RunResult(
     json.put("detail", detail);
     json.put("exit_code", outcome.exitCode().code());
     json.put("guest", guest);
-    List<Object> deviceList = new ArrayList<>();
-    for (DeviceFacts device : devices) {
-      SequencedMap<String, Object> entry = new LinkedHashMap<>();
-      entry.put("name", device.name);
-      entry.put("type", device.type);
-      entry.put("requests", device.requests);
-      entry.put("bytes", device.bytes);
-      entry.put("errors", device.errors);
-      entry.putAll(device.more);
-      deviceList.add(entry);
-    }
-    json.put("devices", deviceList);
-    List<Object> processList = new ArrayList<>();
-    for (ProcessFacts process : processes) {
-      SequencedMap<String, Object> entry = new LinkedHashMap<>();
-      entry.put("role", process.role);
-      entry.put("name", process.name);
-      entry.put("pid", process.pid);
-      entry.put("uid", process.uid);
-      entry.put("sandbox", process.sandbox);
-      entry.put("violations", process.violations);
-      entry.put("private_kib", process.privateKib);
-      entry.put("shared_kib", process.sharedKib);
-      processList.add(entry);
-    }
-    json.put("processes", processList);
+    json.put("devices", devices.stream().map(DeviceFacts::toJson).toList());
+    json.put("processes", processes.stream().map(ProcessFacts::toJson).toList());
     SequencedMap<String, Object> times = new LinkedHashMap<>();
     timings.forEach(timing -> times.put(timing.name, timing.millis));
     json.put("timings", times);

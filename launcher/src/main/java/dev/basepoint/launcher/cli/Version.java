@@ -5,12 +5,13 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 
 /** The program's version, which the build writes into the jar. */
-final class Version {
+public final class Version {
   private static final String RESOURCE = "/dev/basepoint/launcher/version.txt";
 
   private Version() {}
 
-  static String text() {
+  /** The version as people read it. */
+  public static String text() {
     try (InputStream in = Version.class.getResourceAsStream(RESOURCE)) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
     } catch (IOException e) {

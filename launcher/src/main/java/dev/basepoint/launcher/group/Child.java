@@ -26,10 +26,6 @@ import java.util.function.Consumer;
 
 /** One supervised process: its end of the supervision channel, its output and its life. */
 public final class Child implements AutoCloseable {
-  /** A child that neither stops nor answers is killed after this long. */
-  private static final Duration STOP_PATIENCE =
-      Installation.isTraining() ? Duration.ofMinutes(2) : Duration.ofMillis(700);
-
   private final String name;
   private final Role role;
   private final ChildProcess process;
@@ -211,18 +207,18 @@ public final class Child implements AutoCloseable {
   }
 
   /** Asks the process to end; {@link #ensureEnded} makes sure. */
-  void requestStop() {
+  void requestStop(Duration patience) {
     try {
-      requester.call(new SupervisionRequest.Stop(), STOP_PATIENCE);
+      requester.call(new SupervisionRequest.Stop(), patience);
     } catch (IOException e) {
       // It has ended, or hangs: ensureEnded deals with both.
       process.signal(Signals.SIGKILL);
     }
   }
 
-  /** Waits for the end; kills the process if it takes too long. */
-  ChildProcess.Exit ensureEnded() throws IOException {
-    ChildProcess.Exit exit = process.awaitExit(System.nanoTime() + STOP_PATIENCE.toNanos());
+  /** Waits for the end; kills the process if it takes longer than {@code patience}. */
+  ChildProcess.Exit ensureEnded(Duration patience) throws IOException {
+    ChildProcess.Exit exit = process.awaitExit(System.nanoTime() + patience.toNanos());
     if (exit == null) {
       process.signal(Signals.SIGKILL);
       exit = process.awaitExit(System.nanoTime() + Duration.ofSeconds(10).toNanos());

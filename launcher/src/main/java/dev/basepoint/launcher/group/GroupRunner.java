@@ -1,9 +1,6 @@
 package dev.basepoint.launcher.group;
 
-import dev.basepoint.ipc.linux.Errno;
-import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.launcher.cli.CommandException;
-import dev.basepoint.launcher.cli.ExitCode;
 import dev.basepoint.launcher.cli.ReportFilter;
 import dev.basepoint.launcher.cli.RunObserver;
 import dev.basepoint.launcher.cli.RunRequest;
@@ -11,7 +8,6 @@ import dev.basepoint.launcher.cli.RunResult;
 import dev.basepoint.launcher.cli.VmRunner;
 import dev.basepoint.launcher.manifest.ConsoleTarget;
 import dev.basepoint.launcher.manifest.VmManifest;
-import dev.basepoint.sandbox.jail.JailException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.FilterOutputStream;
@@ -34,24 +30,9 @@ public final class GroupRunner implements VmRunner {
     timeline.mark("launcher", "manifest-read");
     try (OutputStream consoleTarget = consoleTarget(request)) {
       return run(request, observer, timeline, consoleTarget);
-    } catch (JailException e) {
-      throw new CommandException(ExitCode.HOST_UNSUITABLE, e.getMessage(), e);
-    } catch (ErrnoException e) {
-      throw new CommandException(exitCode(e.errno()), e.getMessage(), e);
     } catch (IOException e) {
-      ErrnoException cause = e.getCause() instanceof ErrnoException errno ? errno : null;
-      ExitCode code = cause == null ? ExitCode.SYSTEM_ERROR : exitCode(cause.errno());
-      throw new CommandException(code, e.getMessage(), e);
+      throw StartFailure.of(e);
     }
-  }
-
-  private static ExitCode exitCode(int errno) {
-    return switch (errno) {
-      case Errno.EACCES, Errno.EPERM -> ExitCode.PERMISSION_DENIED;
-      case Errno.ENOENT -> ExitCode.INPUT_MISSING;
-      case Errno.ENODEV, Errno.ENXIO -> ExitCode.HOST_UNSUITABLE;
-      default -> ExitCode.SYSTEM_ERROR;
-    };
   }
 
   private RunResult run(

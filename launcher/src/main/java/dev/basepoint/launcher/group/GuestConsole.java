@@ -1,8 +1,10 @@
 package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.linux.Errno;
+import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Pipe;
+import dev.basepoint.ipc.linux.Poll;
 import dev.basepoint.ipc.linux.Syscalls;
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,6 +19,7 @@ import java.time.Duration;
  */
 public final class GuestConsole implements AutoCloseable {
   private static final int BUFFER_BYTES = 16 * 1024;
+  private static final Duration FOREVER = Duration.ofDays(365);
   private static final Duration END_TIMEOUT = Duration.ofSeconds(2);
 
   /** Takes console output, in order; may block, and then the guest waits. */
@@ -29,6 +32,7 @@ public final class GuestConsole implements AutoCloseable {
   private final Fd guestOutput;
   private final Fd input;
   private final Fd guestInput;
+  private final Object inputLock = new Object();
   private final GuestReport report = new GuestReport();
   private Thread reader;
 
@@ -46,6 +50,7 @@ public final class GuestConsole implements AutoCloseable {
       return new GuestConsole(out.readEnd(), out.writeEnd(), null, null);
     }
     Pipe in = Pipe.create();
+    in.writeEnd().setNonBlocking(true);
     return new GuestConsole(out.readEnd(), out.writeEnd(), in.writeEnd(), in.readEnd());
   }
 
@@ -105,11 +110,9 @@ public final class GuestConsole implements AutoCloseable {
         .start(
             () -> {
               byte[] bytes = new byte[1024];
-              MemorySegment buffer = Arena.ofAuto().allocate(bytes.length);
               try {
                 for (int n = source.read(bytes); n > 0; n = source.read(bytes)) {
-                  MemorySegment.copy(bytes, 0, buffer, ValueLayout.JAVA_BYTE, 0, n);
-                  if (!writeAll(buffer, n)) {
+                  if (write(bytes, n, FOREVER) < n) {
                     return;
                   }
                 }
@@ -120,16 +123,32 @@ public final class GuestConsole implements AutoCloseable {
             });
   }
 
-  private boolean writeAll(MemorySegment buffer, int byteCount) {
+  /**
+   * Types for the guest; needs a console with an input.
+   *
+   * @return how many of the first {@code count} bytes the guest's side took within {@code patience}
+   * @throws IOException if nobody reads any more
+   */
+  public int write(byte[] bytes, int count, Duration patience) throws IOException {
+    long deadlineNanos = System.nanoTime() + patience.toNanos();
     int written = 0;
-    while (written < byteCount) {
-      long result = Syscalls.write(input.number(), buffer, written, byteCount - written);
-      if (result < 0 && result != -Errno.EINTR) {
-        return false;
+    synchronized (inputLock) {
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment buffer = arena.allocate(Math.max(1, count));
+        MemorySegment.copy(bytes, 0, buffer, ValueLayout.JAVA_BYTE, 0, count);
+        while (written < count) {
+          long result = Syscalls.write(input.number(), buffer, written, count - written);
+          if (result == -Errno.EAGAIN) {
+            if (!Poll.await(input, Poll.POLLOUT, deadlineNanos)) {
+              return written;
+            }
+          } else if (result != -Errno.EINTR) {
+            written += (int) ErrnoException.check(result, "write to the guest's serial port");
+          }
+        }
       }
-      written += (int) Math.max(result, 0);
     }
-    return true;
+    return written;
   }
 
   /** What the guest reported so far. */
@@ -158,8 +177,10 @@ public final class GuestConsole implements AutoCloseable {
     }
     output.close();
     if (input != null) {
-      input.close();
       guestInput.close();
+      synchronized (inputLock) {
+        input.close();
+      }
     }
   }
 }

@@ -32,6 +32,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * is booted or cloned, its owner says by {@link #attach} and {@link #callVmm}.
  */
 public final class ProcessGroup implements AutoCloseable {
+  /** For a group that never ran, or whose run failed. */
+  private static final Duration CLOSE_PATIENCE = Duration.ofMillis(700);
+
   private final Installation installation;
   private final SandboxLevel level;
   private final Sandbox sandbox;
@@ -376,28 +379,35 @@ public final class ProcessGroup implements AutoCloseable {
   @Override
   public void close() {
     if (!stopped) {
-      stop();
+      stop(CLOSE_PATIENCE);
     }
   }
 
-  /** Ends every process: asks, waits a moment, kills. None is left when this returns. */
-  public void stop() {
+  /**
+   * Ends every process: asks, waits, kills. None is left when this returns.
+   *
+   * @param patience how long a process may take to answer, and then to end, before it is killed
+   */
+  public void stop(Duration patience) {
     stopped = true;
     stopping = true;
     if (vmm != null) {
       // First, so that the guest does not see its devices go.
-      vmm.requestStop();
+      vmm.requestStop(patience);
     }
     List<Thread> stops = new ArrayList<>();
     for (Child child : children) {
       if (child != vmm) {
-        stops.add(Thread.ofPlatform().name("stop-" + child.name()).start(child::requestStop));
+        stops.add(
+            Thread.ofPlatform()
+                .name("stop-" + child.name())
+                .start(() -> child.requestStop(patience)));
       }
     }
     stops.forEach(ProcessGroup::join);
     for (Child child : children) {
       try {
-        child.ensureEnded();
+        child.ensureEnded(patience);
       } catch (IOException e) {
         child.kill();
       }

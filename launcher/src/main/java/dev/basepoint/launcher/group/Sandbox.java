@@ -65,7 +65,7 @@ final class Sandbox implements AutoCloseable {
     return prepared;
   }
 
-  /** To be called when every process has ended: all jails' uids become free at once. */
+  /** To be called when every process has ended. */
   @Override
   public void close() throws IOException {
     for (Prepared prepared : roles.values()) {

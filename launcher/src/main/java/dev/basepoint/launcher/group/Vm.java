@@ -51,6 +51,9 @@ public final class Vm implements AutoCloseable {
 
   private static final Duration COUNTERS_TIMEOUT = Duration.ofSeconds(2);
 
+  /** A JVM that writes its start-up cache ends slowly. */
+  private static final Duration TRAINING_PATIENCE = Duration.ofMinutes(2);
+
   private volatile VmManifest manifest;
   private final GuestConsole console;
   private final Timeline timeline;
@@ -64,6 +67,7 @@ public final class Vm implements AutoCloseable {
   private volatile State state = State.STARTING;
   private volatile Outcome stopAs;
   private volatile boolean pausesAtReady;
+  private volatile Duration stopPatience;
   private boolean started;
 
   /**
@@ -83,6 +87,10 @@ public final class Vm implements AutoCloseable {
     this.console = console;
     this.timeline = timeline;
     this.listener = listener;
+    this.stopPatience =
+        Installation.isTraining()
+            ? TRAINING_PATIENCE
+            : Duration.ofMillis(manifest.timeouts().stopMillis());
     this.recorder = new RunRecorder(() -> this.manifest.name(), timeline, new Watch());
     this.group =
         new ProcessGroup(
@@ -227,7 +235,7 @@ public final class Vm implements AutoCloseable {
     timeline.mark("launcher", "ended");
     SequencedMap<Child, List<SupervisionReply.Group>> counters = group.counters(COUNTERS_TIMEOUT);
     List<RunResult.ProcessFacts> processes = RunFacts.processes(manifest, group, recorder);
-    group.stop();
+    group.stop(stopPatience);
     console.end();
     timeline.mark("launcher", "stopped");
     GuestReport report = console.report();
@@ -285,9 +293,9 @@ public final class Vm implements AutoCloseable {
     return console;
   }
 
-  /** What happened when, so far. */
-  public Timeline timeline() {
-    return timeline;
+  /** What happened when, so far; see {@link RunResult#timings}. */
+  public List<RunResult.Timing> timings() {
+    return RunFacts.timings(timeline);
   }
 
   /**
@@ -335,17 +343,28 @@ public final class Vm implements AutoCloseable {
       throws IOException, VmStateException {
     synchronized (transition) {
       if (state != from) {
-        throw new VmStateException("VM " + manifest.name() + " is " + state.key());
+        throw new VmStateException(refusal());
       }
       group.callVmm(request, timeout);
       change(from, to);
     }
   }
 
+  private String refusal() {
+    return "VM "
+        + manifest.name()
+        + switch (state) {
+          case STARTING -> " is still starting; try again later";
+          case RUNNING -> " runs; pause it first";
+          case PAUSED -> " is paused; resume it first";
+          case ENDED -> " has ended";
+        };
+  }
+
   /** What the VM's processes count and hold at this moment. */
   public VmFacts facts(Duration timeout) throws IOException, VmStateException {
     if (state == State.ENDED) {
-      throw new VmStateException("VM " + manifest.name() + " has ended");
+      throw new VmStateException(refusal());
     }
     return new VmFacts(
         RunFacts.devices(manifest, group.counters(timeout), console.report(), Map.of()),
@@ -360,6 +379,16 @@ public final class Vm implements AutoCloseable {
   public void requestStop(Outcome as) {
     stopAs = as;
     group.outcome().complete(new GroupOutcome.Stopped(as));
+  }
+
+  /**
+   * As {@link #requestStop(Outcome)}, with another patience than the manifest's.
+   *
+   * @param patience how long a process may take to end before it is killed
+   */
+  public void requestStop(Outcome as, Duration patience) {
+    stopPatience = patience;
+    requestStop(as);
   }
 
   /** The result, once nothing else is left of the VM. */

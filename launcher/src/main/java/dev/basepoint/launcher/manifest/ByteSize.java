@@ -7,7 +7,7 @@ public final class ByteSize {
   private ByteSize() {}
 
   /** Parses a size that matches the schema's pattern; overflow cannot happen within its digits. */
-  static long parse(String text) {
+  public static long parse(String text) {
     int shift = 10;
     for (String unit : UNITS) {
       if (text.endsWith(unit)) {

@@ -1,11 +1,11 @@
 package dev.basepoint.launcher.manifest;
 
 /** Durations as people write them: {@code 500ms}, {@code 30s}, {@code 5m}. */
-final class Durations {
+public final class Durations {
   private Durations() {}
 
   /** Parses a duration that matches the schema's pattern, to milliseconds. */
-  static long parseMillis(String text) {
+  public static long parseMillis(String text) {
     if (text.endsWith("ms")) {
       return Long.parseLong(text, 0, text.length() - 2, 10);
     }
@@ -14,7 +14,7 @@ final class Durations {
   }
 
   /** Writes {@code millis} in the largest unit that keeps it whole. */
-  static String format(long millis) {
+  public static String format(long millis) {
     if (millis % 60_000 == 0) {
       return millis / 60_000 + "m";
     }

@@ -42,6 +42,8 @@ public final class Jail implements AutoCloseable {
   /** Distinguishes the control groups of this process. */
   private static final AtomicInteger GROUPS = new AtomicInteger();
 
+  private static UidPool sharedUids;
+
   private final Level level;
   private final JvmFiles files;
   private final Privilege privilege;
@@ -71,7 +73,7 @@ public final class Jail implements AutoCloseable {
    */
   public static Jail open(Level level, JvmFiles files) throws IOException {
     Privilege privilege = Privilege.own();
-    UidPool uids = privilege.full() ? new UidPool(UID_LOCKS) : null;
+    UidPool uids = privilege.full() ? sharedUids() : null;
     Fd landlock = null;
     if (Landlock.abi() > 0) {
       landlock = Landlock.ruleset(files.visible());
@@ -81,6 +83,19 @@ public final class Jail implements AutoCloseable {
     ControlGroup.Hierarchy cgroups = ControlGroup.find();
     ControlGroup.removeAbandoned(cgroups);
     return new Jail(level, files, privilege, cgroups, uids, landlock);
+  }
+
+  /** The pool of this process, open as long as it lives: closing it would free every uid. */
+  private static synchronized UidPool sharedUids() throws IOException {
+    if (sharedUids == null) {
+      sharedUids = new UidPool(UID_LOCKS);
+    }
+    return sharedUids;
+  }
+
+  /** Removes the control groups of launchers that no longer live. */
+  public static void removeAbandonedGroups() throws IOException {
+    ControlGroup.removeAbandoned(ControlGroup.find());
   }
 
   /**
@@ -290,9 +305,6 @@ public final class Jail implements AutoCloseable {
   public void close() throws IOException {
     if (landlock != null) {
       landlock.close();
-    }
-    if (uids != null) {
-      uids.close();
     }
   }
 }

@@ -16,7 +16,7 @@ final class UidPool implements AutoCloseable {
   private final FileChannel file;
 
   UidPool(Path lockFile) throws IOException {
-    // One channel per launcher: closing any channel of a file drops all the process's locks on it.
+    // One channel per process: closing any channel of a file drops all the process's locks on it.
     file = FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
   }
 

@@ -1,0 +1,102 @@
+package dev.basepoint.launcher.daemon;
+
+import dev.basepoint.launcher.api.ApiProtocol;
+import dev.basepoint.launcher.api.StateDirectory;
+import dev.basepoint.launcher.cli.CommandException;
+import dev.basepoint.launcher.cli.ExitCode;
+import dev.basepoint.launcher.cli.Version;
+import dev.basepoint.launcher.group.Installation;
+import dev.basepoint.launcher.manifest.HostFacts;
+import dev.basepoint.sandbox.jail.Jail;
+import dev.basepoint.sandbox.jail.Privilege;
+import java.io.IOException;
+import java.util.SequencedMap;
+
+/** The daemon of a state directory: its lock, its API and its VMs. */
+public final class Daemon implements AutoCloseable {
+  private final StateDirectory directory;
+  private final DaemonOptions options;
+  private final DaemonLock lock;
+  private final MemoryBudget budget;
+  private final VmRegistry registry;
+  private final ApiServer server;
+
+  private Daemon(
+      StateDirectory directory,
+      int uid,
+      Installation installation,
+      DaemonOptions options,
+      DaemonLock lock,
+      DaemonLog log)
+      throws IOException {
+    this.directory = directory;
+    this.options = options;
+    this.lock = lock;
+    this.budget = new MemoryBudget(options.memoryBytes(), () -> HostFacts.read().availableBytes());
+    this.registry = new VmRegistry(options.vmsMax(), budget, log);
+    Dispatcher dispatcher =
+        new Dispatcher(
+            this::status, new ColdStarts(installation, registry, log), new VmOperations(registry));
+    this.server = ApiServer.open(directory.socket(), uid, dispatcher, log);
+  }
+
+  /**
+   * Starts to serve.
+   *
+   * @param log hears what the daemon does
+   * @throws CommandException if another daemon serves the directory, or it cannot be used
+   */
+  public static Daemon open(
+      StateDirectory directory, Installation installation, DaemonOptions options, DaemonLog log)
+      throws CommandException {
+    DaemonLock lock = null;
+    try {
+      int uid = Privilege.own().uid();
+      directory.prepare(uid);
+      lock = DaemonLock.take(directory);
+      Jail.removeAbandonedGroups();
+      return new Daemon(directory, uid, installation, options, lock, log);
+    } catch (IOException e) {
+      release(lock);
+      throw new CommandException(
+          ExitCode.SYSTEM_ERROR, "cannot serve " + directory.path() + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void release(DaemonLock lock) {
+    try (lock) {
+      return;
+    } catch (IOException e) {
+      // It ends with the process.
+    }
+  }
+
+  /** Facts about the daemon itself. */
+  public SequencedMap<String, Object> status() {
+    return Facts.of(
+        "pid",
+        ProcessHandle.current().pid(),
+        "version",
+        Version.text(),
+        "protocol",
+        ApiProtocol.VERSION,
+        "state",
+        directory.path().toString(),
+        "socket",
+        directory.socket().toString(),
+        "vms_max",
+        options.vmsMax(),
+        "memory_budget_bytes",
+        budget.limitBytes(),
+        "memory_reserved_bytes",
+        budget.reservedBytes());
+  }
+
+  /** Ends all VMs, then the API. */
+  @Override
+  public void close() {
+    registry.close();
+    server.close();
+    release(lock);
+  }
+}

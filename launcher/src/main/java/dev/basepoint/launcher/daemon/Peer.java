@@ -1,0 +1,18 @@
+package dev.basepoint.launcher.daemon;
+
+/**
+ * Who is at the other end of a connection, by the kernel's word.
+ *
+ * @param pid when it connected
+ */
+record Peer(int pid, int uid) {
+  /** Whether a daemon of user {@code daemonUid} serves the peer. */
+  boolean mayUse(int daemonUid) {
+    return uid == daemonUid || uid == 0;
+  }
+
+  /** Whose the peer's objects are unless it says otherwise. */
+  String tenant() {
+    return "uid-" + uid;
+  }
+}

@@ -1,0 +1,2 @@
+/** Holds VMs beyond single commands and serves the API; presumes every client malicious. */
+package dev.basepoint.launcher.daemon;
