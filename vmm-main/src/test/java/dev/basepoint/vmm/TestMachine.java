@@ -4,6 +4,7 @@ import dev.basepoint.ipc.control.CloneIdentity;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionEvent.StopReason;
 import dev.basepoint.ipc.control.SupervisionRequest.ConfigureVm;
+import dev.basepoint.ipc.control.SupervisionRequest.PrepareClone;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Pipe;
 import dev.basepoint.ipc.linux.Poll;
@@ -14,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -22,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 /** A real machine in the test's JVM, its console ends and what it reported. */
 final class TestMachine implements AutoCloseable, VmListener {
   static final long DEADLINE_SECONDS = 60;
+  static final long RAM_BYTES = 4 << 20;
 
   /** How a guest ended. */
   record End(StopReason reason, String detail) {}
@@ -30,31 +33,84 @@ final class TestMachine implements AutoCloseable, VmListener {
   private final BlockingQueue<End> ends = new LinkedBlockingQueue<>();
   private final Pipe toGuest = Pipe.create();
   private final Pipe fromGuest = Pipe.create();
+  private final BlockingQueue<Long> readyPauses = new LinkedBlockingQueue<>();
   private final StringBuilder console = new StringBuilder();
   private final VmSession session;
 
   TestMachine(Assembler guest, int vcpus) throws IOException {
-    this(new TestKernel(guest.assemble()).open(), vcpus, 4 << 20, "", null);
+    this(new TestKernel(guest.assemble()).open(), vcpus, RAM_BYTES, "", null);
   }
 
   TestMachine(Fd kernel, int vcpus, long memoryBytes, String commandLine, Fd initrd)
       throws IOException {
-    ConfigureVm config =
-        new ConfigureVm(
-            "test",
-            memoryBytes,
-            vcpus,
-            commandLine,
-            HostKvm.open(),
-            kernel,
-            initrd,
-            toGuest.readEnd(),
-            fromGuest.writeEnd(),
-            List.of(),
-            new CloneIdentity("test", new byte[16], 0, new byte[0]),
-            false,
-            0);
-    session = VmSession.create(config, this);
+    this(
+        machine ->
+            VmSession.create(
+                machine.config(kernel, vcpus, memoryBytes, commandLine, initrd, false), machine));
+  }
+
+  private interface Maker {
+    VmSession make(TestMachine machine) throws IOException;
+  }
+
+  private TestMachine(Maker maker) throws IOException {
+    session = maker.make(this);
+  }
+
+  /** A machine that pauses when its guest rings ready. */
+  static TestMachine pausingAtReady(Assembler guest, int vcpus) throws IOException {
+    Fd kernel = new TestKernel(guest.assemble()).open();
+    return new TestMachine(
+        machine ->
+            VmSession.create(machine.config(kernel, vcpus, RAM_BYTES, "", null, true), machine));
+  }
+
+  /** A clone that waits to run. */
+  static TestMachine cloneOf(SavedMachine saved, int vcpus) throws IOException {
+    return new TestMachine(
+        machine ->
+            VmSession.prepare(
+                new PrepareClone(
+                    "clone",
+                    RAM_BYTES,
+                    vcpus,
+                    HostKvm.open(),
+                    saved.ram().duplicate(),
+                    saved.state().duplicate(),
+                    machine.toGuest.readEnd(),
+                    machine.fromGuest.writeEnd(),
+                    List.of(),
+                    false,
+                    0),
+                machine));
+  }
+
+  private ConfigureVm config(
+      Fd kernel, int vcpus, long memoryBytes, String commandLine, Fd initrd, boolean pauseAtReady)
+      throws IOException {
+    return new ConfigureVm(
+        "test",
+        memoryBytes,
+        vcpus,
+        commandLine,
+        HostKvm.open(),
+        kernel,
+        initrd,
+        toGuest.readEnd(),
+        fromGuest.writeEnd(),
+        List.of(),
+        new CloneIdentity("test", new byte[16], 0, new byte[0]),
+        pauseAtReady,
+        0);
+  }
+
+  /** Waits until the guest has rung ready and all its vCPUs stand still, then saves it. */
+  SavedMachine saveAtReady() throws Exception {
+    if (readyPauses.poll(DEADLINE_SECONDS, TimeUnit.SECONDS) == null) {
+      throw new AssertionError("the guest does not ring; console: " + console);
+    }
+    session.pause(Duration.ofSeconds(DEADLINE_SECONDS));
+    return SavedMachine.of(session, RAM_BYTES);
   }
 
   VmSession session() {
@@ -64,6 +120,11 @@ final class TestMachine implements AutoCloseable, VmListener {
   @Override
   public void onEvent(SupervisionEvent event) {
     events.add(event);
+  }
+
+  @Override
+  public void onPausingAtReady(long monotonicNanos) {
+    readyPauses.add(monotonicNanos);
   }
 
   @Override

@@ -3,6 +3,9 @@ package dev.basepoint.vmm.machine;
 import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.loop.EventLoop;
 import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
@@ -11,6 +14,7 @@ import java.util.function.Consumer;
  */
 public final class IoThread implements AutoCloseable {
   private static final Duration JOIN_DEADLINE = Duration.ofSeconds(5);
+  private static final Duration START_DEADLINE = Duration.ofSeconds(5);
   private static final long STACK_BYTES = 512 * 1024;
 
   private final EventLoop loop;
@@ -34,9 +38,17 @@ public final class IoThread implements AutoCloseable {
     return loop;
   }
 
-  /** Starts serving. */
+  /** Starts serving, and returns when the loop does: tasks given to it from now on will run. */
   public void start() {
     thread.start();
+    try {
+      loop.submit(() -> {}).get(START_DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IllegalStateException("the I/O thread does not start", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while the I/O thread was starting", e);
+    }
   }
 
   private void run() {

@@ -67,7 +67,7 @@ class FakeServer implements AutoCloseable {
   Mapping window;
   long acceptedFeatures;
 
-  private final DeviceReply.Info info;
+  final DeviceReply.Info info;
   private final Fd vmmEnd;
   private final Responder<DeviceRequest, DeviceReply, DeviceEvent> responder;
   private final DeviceLifecycle lifecycle = new DeviceLifecycle();
@@ -90,6 +90,18 @@ class FakeServer implements AutoCloseable {
   static DeviceReply.Info blk(int queueCount) {
     return new DeviceReply.Info(
         2, TestGuest.VERSION_1 | TestGuest.EVENT_IDX | 1L << 11, queueCount, 256, new byte[60]);
+  }
+
+  /** An entropy-like device with an honest description. */
+  static DeviceReply.Info rng() {
+    return new DeviceReply.Info(4, TestGuest.VERSION_1 | TestGuest.EVENT_IDX, 1, 256, new byte[0]);
+  }
+
+  /** A network-like device with an honest description and this last byte of its MAC. */
+  static DeviceReply.Info net(int mac) {
+    byte[] config = {2, 0, 0, 0, 0, (byte) mac, 1, 0, 0, 0, (byte) 220, 5};
+    return new DeviceReply.Info(
+        1, TestGuest.VERSION_1 | TestGuest.EVENT_IDX | 1L << 5 | 1L << 16, 2, 256, config);
   }
 
   /** vmm-main's end of the device channel; the caller's. */

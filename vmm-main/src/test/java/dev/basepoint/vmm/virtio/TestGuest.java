@@ -19,7 +19,7 @@ final class TestGuest {
 
   private static final long DEADLINE_SECONDS = 60;
 
-  private final TestHost host;
+  private TestHost host;
   private final MmioSlot slot;
   private final long areaGpa;
   private final long areaBytes;
@@ -36,6 +36,11 @@ final class TestGuest {
     this.slot = slot;
     this.areaGpa = areaGpa;
     this.areaBytes = areaBytes;
+  }
+
+  /** Goes on as the guest of another machine on the same RAM. */
+  void moveTo(TestHost other) {
+    host = other;
   }
 
   int read(int register) {

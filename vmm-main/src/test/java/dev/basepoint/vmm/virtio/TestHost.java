@@ -17,11 +17,20 @@ final class TestHost implements DeviceHost, AutoCloseable {
   static final long RAM_BYTES = 64L << 20;
 
   private final Arena arena = Arena.ofShared();
-  private final GuestMemory memory =
-      new GuestMemory(List.of(new MemoryRegion(0, RAM_BYTES, arena.allocate(RAM_BYTES, 4096))));
+  private final GuestMemory memory;
   private final Map<Long, MmioDevice> devices = new HashMap<>();
   private final Map<Integer, Semaphore> interrupts = new HashMap<>();
   private final Map<Doorbell, EventFd> doorbells = new HashMap<>();
+
+  TestHost() {
+    memory =
+        new GuestMemory(List.of(new MemoryRegion(0, RAM_BYTES, arena.allocate(RAM_BYTES, 4096))));
+  }
+
+  /** Another machine on the RAM of one that has ended, or will not touch it any more. */
+  TestHost(TestHost before) {
+    memory = before.memory;
+  }
 
   private record Doorbell(long gpa, int bytes, long datamatch) {}
 

@@ -5,6 +5,7 @@ import dev.basepoint.ipc.control.SupervisionRequest.Attachment;
 import dev.basepoint.ipc.control.SupervisionRequest.Kind;
 import dev.basepoint.vmm.machine.IoThread;
 import dev.basepoint.vmm.virtio.channel.Deadlines;
+import dev.basepoint.vmm.virtio.channel.LoopTasks;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,7 +22,7 @@ final class TestMachine implements AutoCloseable {
 
   private static final long AREA_BYTES = 8L << 20;
 
-  final TestHost host = new TestHost();
+  final TestHost host;
   final BlockingQueue<SupervisionEvent> events = new LinkedBlockingQueue<>();
   final BlockingQueue<Throwable> ioFailures = new LinkedBlockingQueue<>();
   final List<FakeServer> servers;
@@ -29,16 +30,36 @@ final class TestMachine implements AutoCloseable {
   private final IoThread ioThread;
 
   TestMachine(Deadlines deadlines, FakeServer... servers) throws IOException {
+    this(new TestHost(), deadlines, servers);
+  }
+
+  TestMachine(TestHost host, Deadlines deadlines, FakeServer... servers) throws IOException {
+    this.host = host;
     this.servers = List.of(servers);
     ioThread = new IoThread(ioFailures::add);
     List<Attachment> attachments = new ArrayList<>();
     for (int i = 0; i < servers.length; i++) {
       servers[i].start();
-      attachments.add(new Attachment("disk" + i, Kind.BLK, servers[i].channelForVmm()));
+      Kind kind = kind(servers[i]);
+      String name = (kind == Kind.BLK ? "disk" : kind.wireName()) + i;
+      attachments.add(new Attachment(name, kind, servers[i].channelForVmm()));
     }
     devices = VirtioDevices.connect(attachments, deadlines, events::add);
     devices.attach(host, ioThread.loop());
     ioThread.start();
+  }
+
+  private static Kind kind(FakeServer server) {
+    return switch (server.info.virtioDeviceId()) {
+      case 1 -> Kind.NET;
+      case 4 -> Kind.RNG;
+      default -> Kind.BLK;
+    };
+  }
+
+  /** Waits until the I/O thread has done everything that it was told so far. */
+  void awaitIoThread() {
+    LoopTasks.runAndWait(ioThread.loop(), () -> {});
   }
 
   TestGuest guest(int index) {
