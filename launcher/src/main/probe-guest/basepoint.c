@@ -49,7 +49,7 @@ static void settle(void) {
   }
 }
 
-/* The requests in flight were the basepoint's; no later awakening finds them. */
+/* The requests in flight were the ready point's; who wakes up elsewhere has none. */
 static void forget_requests(void) {
   basepoint.rng_in_flight = false;
   basepoint.blk_in_flight = false;
@@ -78,13 +78,14 @@ void basepoint_ready(void) {
   } else {
     settle();
   }
-  forget_requests();
 }
 
 bool basepoint_check(void) {
   if (!identity_renewed()) {
     return false;
   }
-  clone_wake(&basepoint, read_tsc());
+  u64 resumed = read_tsc();
+  forget_requests();
+  clone_wake(&basepoint, resumed);
   return clone_has_new_steps();
 }

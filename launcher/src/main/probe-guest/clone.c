@@ -14,6 +14,7 @@
 #include "report.h"
 #include "rng.h"
 #include "sha256.h"
+#include "shell.h"
 #include "smp.h"
 #include "steps.h"
 #include "sys.h"
@@ -340,9 +341,13 @@ void clone_wake(const struct basepoint *basepoint, u64 resumed) {
   }
   report(basepoint);
   modes_run();
+  choose_steps(own_steps);
+  if (new_steps && list_contains(steps, "shell")) {
+    shell_start();
+  }
+  /* Last of all, so that hardly a page is written for the first time after it was counted. */
   if (pages_counting()) {
     pages_report();
   }
   doorbell_mark(MARKER_REPORTED);
-  choose_steps(own_steps);
 }

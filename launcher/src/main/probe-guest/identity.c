@@ -1,9 +1,11 @@
 #include "identity.h"
 
 #include "doorbell.h"
+#include "irq.h"
 #include "pages.h"
 #include "report.h"
 
+#define GSI_GENERATION 21 /* as the ACPI tables of the VMM with this page have it */
 #define PAGE_SHIFT 12
 #define MAPPED_FRAMES (0xc0000000u >> PAGE_SHIFT) /* what lies above is MMIO */
 
@@ -40,6 +42,14 @@ void identity_start(void) {
   frame = doorbell_identity_frame();
   if (identity_present()) {
     read();
+  }
+}
+
+void identity_listen(void) {
+  static bool routed;
+  if (identity_present() && !routed) {
+    routed = true;
+    ioapic_route(GSI_GENERATION);
   }
 }
 

@@ -21,6 +21,8 @@ struct identity {
 /* Who this guest is, as read last. */
 extern struct identity identity;
 
+/* Lets a new generation id wake the processor. */
+void identity_listen(void);
 /* Looks for the page and reads it. */
 void identity_start(void);
 bool identity_present(void);

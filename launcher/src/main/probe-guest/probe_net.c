@@ -2,6 +2,7 @@
 
 #include "basepoint.h"
 #include "clock.h"
+#include "identity.h"
 #include "options.h"
 #include "packet.h"
 #include "report.h"
@@ -244,6 +245,7 @@ static u64 served(void) {
 
 /* Answers peers and the console until the packets or the time is over or the console says so. */
 static void serve(u64 packets, u64 deadline) {
+  identity_listen();
   while (served() < packets && !deadline_passed(deadline)) {
     u32 seen = irq_any;
     poll_all();
