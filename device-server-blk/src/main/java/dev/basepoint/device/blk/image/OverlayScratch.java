@@ -19,6 +19,9 @@ final class OverlayScratch {
   /** One cluster of {@link #oldData}, or {@link #stage}. */
   final IovecArray single = new IovecArray(1);
 
+  /** Zeros to be written. */
+  final IovecArray zeros = new IovecArray(1);
+
   /** The first and the last cluster of a run as they were. */
   final MemorySegment oldData =
       Arena.ofAuto().allocate(2L * ClusterMap.CLUSTER_BYTES, ClusterMap.CLUSTER_BYTES);

@@ -221,7 +221,8 @@ final class OverlayWriter {
   }
 
   private long writeZeros(long offset, long byteCount) {
-    IovecArray zeros = new IovecArray(1);
+    IovecArray zeros = image.scratch().zeros;
+    zeros.clear();
     zeros.add(Zeros.SEGMENT, 0, byteCount);
     return write(offset, zeros, true);
   }
