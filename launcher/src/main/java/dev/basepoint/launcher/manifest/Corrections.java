@@ -12,7 +12,8 @@ final class Corrections {
   private static final Pattern SIZE =
       Pattern.compile("([0-9]{1,9})\\s*([kmgt])?i?(?:b|bytes)?", Pattern.CASE_INSENSITIVE);
   private static final Pattern DURATION =
-      Pattern.compile("([0-9]{1,6})\\s*(ms|millis|s|sec|secs|seconds|m|min|mins|minutes)?");
+      Pattern.compile(
+          "([0-9]{1,6})\\s*(ms|millis|s|sec|secs|seconds|m|min|mins|minutes|h|hour|hours|d|day|days)?");
 
   private Corrections() {}
 
@@ -100,9 +101,13 @@ final class Corrections {
     if (!matcher.matches()) {
       return Optional.empty();
     }
+    if (matcher.group(2) != null && matcher.group(2).startsWith("d")) {
+      return Optional.of(24 * Integer.parseInt(matcher.group(1)) + "h");
+    }
     String unit =
         switch (matcher.group(2)) {
           case null -> "s";
+          case "h", "hour", "hours" -> "h";
           case "ms", "millis" -> "ms";
           case "m", "min", "mins", "minutes" -> "m";
           default -> "s";

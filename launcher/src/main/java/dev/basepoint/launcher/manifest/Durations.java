@@ -1,6 +1,6 @@
 package dev.basepoint.launcher.manifest;
 
-/** Durations as people write them: {@code 500ms}, {@code 30s}, {@code 5m}. */
+/** Durations as people write them: {@code 500ms}, {@code 30s}, {@code 5m}, {@code 24h}. */
 public final class Durations {
   private Durations() {}
 
@@ -10,11 +10,18 @@ public final class Durations {
       return Long.parseLong(text, 0, text.length() - 2, 10);
     }
     long value = Long.parseLong(text, 0, text.length() - 1, 10);
-    return text.endsWith("m") ? value * 60_000 : value * 1000;
+    return switch (text.charAt(text.length() - 1)) {
+      case 'h' -> value * 3_600_000;
+      case 'm' -> value * 60_000;
+      default -> value * 1000;
+    };
   }
 
   /** Writes {@code millis} in the largest unit that keeps it whole. */
   public static String format(long millis) {
+    if (millis % 3_600_000 == 0) {
+      return millis / 3_600_000 + "h";
+    }
     if (millis % 60_000 == 0) {
       return millis / 60_000 + "m";
     }

@@ -27,6 +27,11 @@ final class Located {
     }
   }
 
+  /** Whether the manifest has {@code key}. */
+  boolean has(String key) {
+    return marks.containsKey(key);
+  }
+
   /** Where {@code key} stands, or, if the manifest leaves it out, where its parent does. */
   Mark mark(String key) {
     Mark mark = marks.get(key);

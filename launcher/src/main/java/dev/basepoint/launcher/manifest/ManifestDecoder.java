@@ -42,7 +42,24 @@ final class ManifestDecoder {
         commandLine(root.get("cmdline")),
         console(fields.text("console", VmManifestKeys.STDIO)),
         devices,
+        basepoint(fields.mapping("basepoint")),
         timeouts(fields.mapping("timeouts")));
+  }
+
+  private static BasepointSpec basepoint(Fields fields) {
+    ReadyPoint ready =
+        switch (fields.text("ready", VmManifestKeys.DOORBELL)) {
+          case VmManifestKeys.CONSOLE -> new ReadyPoint.ConsoleLine(fields.text("pattern", ""));
+          case VmManifestKeys.COMMAND -> new ReadyPoint.Command();
+          default -> new ReadyPoint.Doorbell();
+        };
+    return new BasepointSpec(
+        ready,
+        fields.millis("timeout").orElse(BasepointSpec.DEFAULT.timeoutMillis()),
+        fields.optionalWhole("maxForks"),
+        fields.millis("maxAge"),
+        (int) fields.whole("pool", BasepointSpec.DEFAULT.pool()),
+        fields.optionalBytes("memoryBudget", 1));
   }
 
   private KernelImage kernel(String text) {
@@ -164,6 +181,12 @@ final class ManifestDecoder {
 
     long whole(String key, long absent) {
       return mapping.get(key) instanceof Value.Whole whole ? whole.number() : absent;
+    }
+
+    OptionalLong optionalWhole(String key) {
+      return mapping.get(key) instanceof Value.Whole whole
+          ? OptionalLong.of(whole.number())
+          : OptionalLong.empty();
     }
 
     boolean bool(String key, boolean absent) {

@@ -29,7 +29,28 @@ public final class ManifestWriter {
     List<Object> devices = new ArrayList<>();
     vm.devices().forEach(device -> devices.add(device(device)));
     keys.put("devices", devices);
+    keys.put("basepoint", basepoint(vm.basepoint()));
     keys.put("timeouts", timeouts(vm.timeouts()));
+    return keys;
+  }
+
+  private static SequencedMap<String, Object> basepoint(BasepointSpec basepoint) {
+    SequencedMap<String, Object> keys = new LinkedHashMap<>();
+    switch (basepoint.ready()) {
+      case ReadyPoint.Doorbell _ -> keys.put("ready", VmManifestKeys.DOORBELL);
+      case ReadyPoint.ConsoleLine line -> {
+        keys.put("ready", VmManifestKeys.CONSOLE);
+        keys.put("pattern", line.regex());
+      }
+      case ReadyPoint.Command _ -> keys.put("ready", VmManifestKeys.COMMAND);
+    }
+    keys.put("timeout", Durations.format(basepoint.timeoutMillis()));
+    basepoint.maxForks().ifPresent(forks -> keys.put("maxForks", forks));
+    basepoint.maxAgeMillis().ifPresent(millis -> keys.put("maxAge", Durations.format(millis)));
+    keys.put("pool", basepoint.pool());
+    basepoint
+        .memoryBudgetBytes()
+        .ifPresent(bytes -> keys.put("memoryBudget", ByteSize.format(bytes)));
     return keys;
   }
 

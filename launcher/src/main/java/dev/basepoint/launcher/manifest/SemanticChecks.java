@@ -45,6 +45,7 @@ final class SemanticChecks {
     }
     stopTimeout(vm.timeouts());
     devices(vm.devices());
+    new BasepointChecks(located, problems).check(vm.basepoint());
   }
 
   private void memory(long bytes) {

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param commandLine the kernel command line as the manifest has it; the VMM appends its devices
  * @param console where the guest's serial port goes
  * @param devices in the order of their slots on the virtio-mmio bus; names are unique
+ * @param basepoint how it becomes a template
  * @param timeouts the deadlines of a run
  */
 public record VmManifest(
@@ -26,6 +27,7 @@ public record VmManifest(
     String commandLine,
     ConsoleTarget console,
     List<DeviceSpec> devices,
+    BasepointSpec basepoint,
     Timeouts timeouts) {
   /** Most virtual CPUs of one VM. */
   public static final int VCPUS_MAX = 8;
@@ -40,12 +42,30 @@ public record VmManifest(
   /** The same VM under another name. */
   public VmManifest withName(String otherName) {
     return new VmManifest(
-        otherName, memoryBytes, vcpus, kernel, initrd, commandLine, console, devices, timeouts);
+        otherName,
+        memoryBytes,
+        vcpus,
+        kernel,
+        initrd,
+        commandLine,
+        console,
+        devices,
+        basepoint,
+        timeouts);
   }
 
   /** The same VM with other devices. */
   public VmManifest withDevices(List<DeviceSpec> otherDevices) {
     return new VmManifest(
-        name, memoryBytes, vcpus, kernel, initrd, commandLine, console, otherDevices, timeouts);
+        name,
+        memoryBytes,
+        vcpus,
+        kernel,
+        initrd,
+        commandLine,
+        console,
+        otherDevices,
+        basepoint,
+        timeouts);
   }
 }

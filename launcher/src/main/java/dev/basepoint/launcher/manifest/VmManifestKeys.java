@@ -7,5 +7,9 @@ final class VmManifestKeys {
   static final String NONE = "none";
   static final String FILE_PREFIX = "file:";
 
+  static final String DOORBELL = "doorbell";
+  static final String CONSOLE = "console";
+  static final String COMMAND = "command";
+
   private VmManifestKeys() {}
 }

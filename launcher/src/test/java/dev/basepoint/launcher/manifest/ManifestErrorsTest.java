@@ -41,6 +41,27 @@ final class ManifestErrorsTest {
             "version: 1\ntimeouts:\n  elephants: 3\n",
             "m.yaml:3:3: timeouts.elephants: unknown key; keys here: start, stop, run"),
         mistake(
+            "pattern without a console",
+            "version: 1\nbasepoint: {pattern: x}\n",
+            "m.yaml:2:22: basepoint.pattern: needs ready: console; add it, or remove the pattern"),
+        mistake(
+            "console without a pattern",
+            "version: 1\nbasepoint: {ready: console}\n",
+            "m.yaml:2:20: basepoint.ready: needs the key pattern; say what to look for, for example"
+                + " pattern: 'login:'"),
+        mistake(
+            "pattern that is none",
+            "version: 1\nbasepoint: {ready: console, pattern: 'a('}\n",
+            "m.yaml:2:38: basepoint.pattern: is no regular expression: Unclosed group; put a"
+                + " backslash before each of ( ) [ ] { } ? * + . | that is meant as it stands"),
+        mistake(
+            "ready by something else",
+            "version: 1\nbasepoint: {ready: dorbell, maxAge: 2 days}\n",
+            "m.yaml:2:20: basepoint.ready: must be one of doorbell, console, command; found"
+                + " \"dorbell\"; did you mean doorbell?",
+            "m.yaml:2:37: basepoint.maxAge: must be a duration with its unit (for example 30s),"
+                + " found \"2 days\"; did you mean 48h?"),
+        mistake(
             "duplicate key",
             "version: 1\nname: a\nname: b\n",
             "m.yaml:3:1: name: the key is given twice; line 2 has it already"),

@@ -52,6 +52,14 @@ final class ManifestModelTest {
         - {type: net, mac: 02:00:00:00:00:07, backend: {type: stream, listen: /tmp/q.sock}}
         - {type: net, mac: 02:00:00:00:00:08, backend: {type: none}}
         - {type: rng, bytesPerSecond: 1000, requestMax: 4KiB, queueSize: 8}
+      basepoint:
+        ready: console
+        pattern: 'login: *$'
+        timeout: 90s
+        maxForks: 5000
+        maxAge: 24h
+        pool: 0
+        memoryBudget: 1GiB
       timeouts: {start: 500ms, stop: 1m, run: 90s}
       """;
 
@@ -147,6 +155,13 @@ final class ManifestModelTest {
                     false,
                     new NetBackend.None()),
                 new RngSpec("rng0", 8, OptionalLong.of(1000), 4096)),
+            new BasepointSpec(
+                new ReadyPoint.ConsoleLine("login: *$"),
+                90_000,
+                OptionalLong.of(5000),
+                OptionalLong.of(86_400_000),
+                0,
+                OptionalLong.of(1 << 30)),
             new Timeouts(500, 60_000, OptionalLong.of(90_000)));
     assertEquals(expected, load(EVERYTHING));
   }
@@ -170,6 +185,7 @@ final class ManifestModelTest {
             "",
             new ConsoleTarget.Stdio(),
             List.of(),
+            BasepointSpec.DEFAULT,
             new Timeouts(30_000, 1_500, OptionalLong.empty())),
         vm);
   }

@@ -152,10 +152,12 @@ final class ManifestSchemaTest {
     int compared =
         compareDefaults(rules.at("/properties"), written)
             + compareDefaults(rules.at("/properties/timeouts/properties"), written.at("/timeouts"))
+            + compareDefaults(
+                rules.at("/properties/basepoint/properties"), written.at("/basepoint"))
             + compareDefaults(rules.at("/$defs/blk/properties"), written.at("/devices/0"))
             + compareDefaults(rules.at("/$defs/net/properties"), written.at("/devices/1"))
             + compareDefaults(rules.at("/$defs/rng/properties"), written.at("/devices/2"));
-    assertEquals(18, compared);
+    assertEquals(21, compared);
   }
 
   private static int compareDefaults(JsonNode properties, JsonNode written) {
@@ -178,6 +180,7 @@ final class ManifestSchemaTest {
         List.of(
             "/properties",
             "/properties/timeouts/properties",
+            "/properties/basepoint/properties",
             "/$defs/blk/properties",
             "/$defs/net/properties",
             "/$defs/rng/properties",
