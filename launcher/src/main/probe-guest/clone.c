@@ -287,7 +287,11 @@ bool clone_replace_steps(char *list) {
 static bool make_first_requests(const struct basepoint *basepoint, u64 resumed) {
   if (rng_count() > 0) {
     rng = (struct first){.open = true, .submitted = resumed};
-    if (!basepoint->rng_in_flight) {
+    /* Bytes that came before the clone ran are its parent's, and its siblings'. */
+    if (basepoint->rng_in_flight && !rng_waited) {
+      rng_answer(0, drawn);
+    }
+    if (!rng_waited) {
       rng.submitted = read_tsc();
       rng_ask(0, CLONE_RNG_BYTES);
     }
