@@ -1,4 +1,4 @@
-/* The point at which a template of this VM is taken: what comes before, and waking up as a clone. */
+/* The point at which a template of this VM is taken: what precedes it, and waking as a clone. */
 #ifndef BASEPOINT_H
 #define BASEPOINT_H
 

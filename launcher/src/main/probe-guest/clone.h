@@ -22,7 +22,7 @@ struct basepoint {
 void clone_read_sector(const struct basepoint *basepoint);
 /* Makes the first requests, then reports; resumed: when this clone began to run. */
 void clone_wake(const struct basepoint *basepoint, u64 resumed);
-/* In a clone that has steps of its own: puts them, once, in place of those in list (STEP_LIST_MAX). */
+/* In a clone that has steps of its own: puts them once in place of those in list[STEP_LIST_MAX]. */
 bool clone_replace_steps(char *list);
 bool clone_has_new_steps(void);
 

@@ -1,6 +1,6 @@
 /*
- * The identity page: who this guest is. The VMM writes it before the first instruction runs; another
- * generation id than before means that the guest was cloned or restored.
+ * The identity page: who this guest is. The VMM writes it before the first instruction runs;
+ * another generation id than before means that the guest was cloned or restored.
  */
 #ifndef IDENTITY_H
 #define IDENTITY_H
