@@ -29,6 +29,9 @@ public final class JvmFlags {
         // Files and sockets below /tmp.
         "-XX:-UsePerfData",
         "-XX:+DisableAttachMechanism",
+        // The C library examines standard output before its first use, but not standard error.
+        "-Xlog:disable",
+        "-Xlog:all=warning:stderr",
         // Nobody answers for a core or a log in an empty root.
         "-XX:-CreateCoredumpOnCrash");
   }

@@ -8,6 +8,7 @@ import dev.basepoint.ipc.linux.Signals;
 import dev.basepoint.sandbox.policy.Policy;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -16,7 +17,13 @@ import java.util.function.Consumer;
  * permissive lets it go on. Not thread-safe: it belongs to one event loop.
  */
 public final class ViolationWatch implements AutoCloseable {
-  private static final String RELEASE_FILE = System.getProperty("java.home") + "/release";
+  /**
+   * Files that the process does not see, but for which something in it looks once, any time after
+   * the start: HotSpot's periodic task for the JDK's release file, for crash reports; and the C
+   * library, when memory of a thread's arena first goes back, for how the kernel overcommits.
+   */
+  private static final Set<String> LOOKED_FOR_LATE =
+      Set.of(System.getProperty("java.home") + "/release", "/proc/sys/vm/overcommit_memory");
 
   private final SeccompListener listener;
   private final Policy policy;
@@ -52,7 +59,7 @@ public final class ViolationWatch implements AutoCloseable {
     }
     SeccompListener.HeldCall call = held.get();
     Violation violation = Violation.of(policy, call);
-    if (isReleaseFileTask(violation)) {
+    if (isLateLook(violation)) {
       listener.refuse(call, Errno.ENOENT);
       return;
     }
@@ -67,13 +74,12 @@ public final class ViolationWatch implements AutoCloseable {
   }
 
   /**
-   * Whether this is HotSpot's periodic task that once, a while after the start, reads the JDK's
-   * release file for crash reports; on a quick machine the filter is there first. It is told that
-   * the file does not exist. An attacker who imitates it gets the same refusal.
+   * Whether this opens a file of {@link #LOOKED_FOR_LATE}. It is told the truth, that there is no
+   * such file; the call is never carried out. An attacker who imitates it gets the same answer.
    */
-  private static boolean isReleaseFileTask(Violation violation) {
+  private static boolean isLateLook(Violation violation) {
     return violation.syscall().equals("openat")
-        && violation.path().filter(RELEASE_FILE::equals).isPresent();
+        && violation.path().filter(LOOKED_FOR_LATE::contains).isPresent();
   }
 
   @Override

@@ -80,15 +80,35 @@ final class Launcher implements AutoCloseable {
 
   /** Starts a command. */
   static Launcher start(String... arguments) throws IOException {
+    return start(List.of(), arguments);
+  }
+
+  /**
+   * Starts a command.
+   *
+   * @param properties further flags of its JVM, {@code -Dname=value}
+   */
+  static Launcher start(List<String> properties, String... arguments) throws IOException {
+    return new Launcher(new ProcessBuilder(command(properties, arguments)).start());
+  }
+
+  /** The command line that {@link #start(List, String...)} runs. */
+  static List<String> command(List<String> properties, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-Dvmm.root=" + root());
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("--sun-misc-unsafe-memory-access=allow");
     command.add("-XX:TieredStopAtLevel=1");
+    command.addAll(properties);
     command.add("-jar");
     command.add(jar().toString());
     command.addAll(List.of(arguments));
+    return command;
+  }
+
+  /** Starts a command line that ends in one of {@link #command}'s. */
+  static Launcher startCommand(List<String> command) throws IOException {
     return new Launcher(new ProcessBuilder(command).start());
   }
 
