@@ -3,6 +3,7 @@ package dev.basepoint.device.blk.image;
 import dev.basepoint.ipc.disk.Overlay;
 import dev.basepoint.ipc.linux.Errno;
 import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.ipc.linux.FileStatus;
 import dev.basepoint.ipc.linux.IovecArray;
 import dev.basepoint.ipc.linux.MemFd;
 import dev.basepoint.ipc.linux.OpenFile;
@@ -84,6 +85,7 @@ final class OverlayChild {
       Overlay.create(file, DISK_BYTES);
       try (OverlayImage image =
           OverlayImage.open(base.duplicate(), List.of(file.duplicate()), false)) {
+        failInOnePiece(image, file, memory, model);
         for (int i = 0; i < 2000; i++) {
           DiskOperation next = DiskOperation.random(random, DISK_BYTES);
           int[] done = {0};
@@ -106,6 +108,23 @@ final class OverlayChild {
       }
     }
     System.out.println("failures " + failures);
+  }
+
+  /** Writes twice as much as there is room for: the second half fails and takes no space. */
+  private static void failInOnePiece(Image image, Fd file, MemorySegment memory, byte[] model)
+      throws IOException {
+    int bytes = DiskOperation.BYTES_MAX;
+    DiskOperation first = new DiskOperation(DiskOperation.Kind.WRITE, 0, bytes, 1);
+    DiskOperation second = new DiskOperation(DiskOperation.Kind.WRITE, bytes, bytes, 2);
+    long fits = first.applyTo(image, memory, new int[1]);
+    long before = FileStatus.of(file).allocatedBytes();
+    long fails = second.applyTo(image, memory, new int[1]);
+    long after = FileStatus.of(file).allocatedBytes();
+    if (fits != 0 || fails != -Errno.ENOSPC || before != after) {
+      throw new IOException(
+          "results %d and %d, %d and %d bytes allocated".formatted(fits, fails, before, after));
+    }
+    first.applyTo(model, bytes);
   }
 
   /** Only what the failed change covers may be other than before; then room is made. */
