@@ -7,14 +7,18 @@ import dev.basepoint.launcher.api.proto.ApiAnswerFrame;
 import dev.basepoint.launcher.api.proto.ApiFailure;
 import dev.basepoint.launcher.api.proto.ApiHello;
 import dev.basepoint.launcher.api.proto.ApiRequestFrame;
+import dev.basepoint.launcher.api.proto.AwaitVm;
 import dev.basepoint.launcher.api.proto.ConsoleChunk;
+import dev.basepoint.launcher.api.proto.ForkTemplate;
 import dev.basepoint.launcher.api.proto.InspectVm;
+import dev.basepoint.launcher.api.proto.ListPools;
 import dev.basepoint.launcher.api.proto.ListVms;
 import dev.basepoint.launcher.api.proto.PauseRunningVm;
 import dev.basepoint.launcher.api.proto.ReadConsole;
 import dev.basepoint.launcher.api.proto.ResumePausedVm;
 import dev.basepoint.launcher.api.proto.StartVm;
 import dev.basepoint.launcher.api.proto.StopVm;
+import dev.basepoint.launcher.api.proto.WarmPool;
 import dev.basepoint.launcher.api.proto.WriteConsole;
 
 /** The API's message set: how typed messages become bytes and back, every field checked. */
@@ -98,6 +102,19 @@ public final class ApiProtocol {
       case ApiRequest.WriteConsole(String vm, byte[] input) ->
           frame.setWriteConsole(
               WriteConsole.newBuilder().setVm(vm).setInput(ByteString.copyFrom(input)));
+      case ApiRequest.ForkTemplate fork ->
+          frame.setForkTemplate(
+              ForkTemplate.newBuilder()
+                  .setTemplate(fork.template())
+                  .setName(fork.name())
+                  .setMetadata(fork.metadata())
+                  .putAllNetBackEnds(fork.netBackEnds())
+                  .putAllDisks(fork.disks()));
+      case ApiRequest.AwaitVm(String vm, int waitMillis) ->
+          frame.setAwaitVm(AwaitVm.newBuilder().setVm(vm).setWaitMillis(waitMillis));
+      case ApiRequest.ListPools() -> frame.setListPools(ListPools.getDefaultInstance());
+      case ApiRequest.WarmPool(String template, int waitMillis) ->
+          frame.setWarmPool(WarmPool.newBuilder().setTemplate(template).setWaitMillis(waitMillis));
     }
     return frame.build().toByteArray();
   }
@@ -138,8 +155,24 @@ public final class ApiProtocol {
       case WRITE_CONSOLE ->
           new ApiRequest.WriteConsole(
               frame.getWriteConsole().getVm(), frame.getWriteConsole().getInput().toByteArray());
+      case FORK_TEMPLATE -> fork(frame.getForkTemplate());
+      case AWAIT_VM ->
+          new ApiRequest.AwaitVm(frame.getAwaitVm().getVm(), frame.getAwaitVm().getWaitMillis());
+      case LIST_POOLS -> new ApiRequest.ListPools();
+      case WARM_POOL ->
+          new ApiRequest.WarmPool(
+              frame.getWarmPool().getTemplate(), frame.getWarmPool().getWaitMillis());
       case BODY_NOT_SET -> throw new ProtocolException("unknown request");
     };
+  }
+
+  private static ApiRequest.ForkTemplate fork(ForkTemplate fork) {
+    return new ApiRequest.ForkTemplate(
+        fork.getTemplate(),
+        fork.getName(),
+        fork.getMetadata(),
+        fork.getNetBackEndsMap(),
+        fork.getDisksMap());
   }
 
   /** An answer as bytes. */

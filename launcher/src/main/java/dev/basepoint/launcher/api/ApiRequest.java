@@ -1,5 +1,8 @@
 package dev.basepoint.launcher.api;
 
+import dev.basepoint.ipc.control.CloneIdentity;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /** What a client asks of the daemon. */
@@ -96,6 +99,58 @@ public sealed interface ApiRequest {
     public WriteConsole {
       checkName(vm);
       check(input.length <= INPUT_BYTES_MAX, "too much input at once");
+    }
+  }
+
+  /**
+   * Forks a template.
+   *
+   * @param name empty for one made of the template's name and the clone's number
+   * @param metadata for the guest
+   * @param netBackEnds by device, see {@link dev.basepoint.launcher.fork.NetBackendText}
+   * @param disks by device: the absolute path of an image
+   */
+  record ForkTemplate(
+      String template,
+      String name,
+      String metadata,
+      Map<String, String> netBackEnds,
+      Map<String, String> disks)
+      implements ApiRequest {
+    public static final int OVERRIDES_MAX = 32;
+
+    public ForkTemplate {
+      checkName(template);
+      if (!name.isEmpty()) {
+        checkName(name);
+      }
+      check(
+          metadata.getBytes(StandardCharsets.UTF_8).length <= CloneIdentity.METADATA_BYTES_MAX,
+          "at most " + CloneIdentity.METADATA_BYTES_MAX + " bytes of metadata reach a guest");
+      check(netBackEnds.size() + disks.size() <= OVERRIDES_MAX, "too many overrides");
+      netBackEnds = Map.copyOf(netBackEnds);
+      disks = Map.copyOf(disks);
+    }
+  }
+
+  /** Waits until a VM has ended, at most {@code waitMillis}. */
+  record AwaitVm(String vm, int waitMillis) implements OfVm {
+    public static final int WAIT_MILLIS_MAX = 600_000;
+
+    public AwaitVm {
+      checkName(vm);
+      check(waitMillis >= 0 && waitMillis <= WAIT_MILLIS_MAX, "wait out of range");
+    }
+  }
+
+  /** Asks how the pools of the templates in use stand. */
+  record ListPools() implements ApiRequest {}
+
+  /** Fills a template's pool ahead of the first fork; waits for that at most {@code waitMillis}. */
+  record WarmPool(String template, int waitMillis) implements ApiRequest {
+    public WarmPool {
+      checkName(template);
+      check(waitMillis >= 0 && waitMillis <= AwaitVm.WAIT_MILLIS_MAX, "wait out of range");
     }
   }
 

@@ -14,6 +14,8 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -29,12 +31,14 @@ public final class OpenTemplate implements AutoCloseable {
   private final Fd directory;
   private final Fd usersLock;
   private final Path path;
+  private final Path named;
   private Template template;
 
-  private OpenTemplate(Fd directory, Fd usersLock) {
+  private OpenTemplate(Fd directory, Fd usersLock, Path named) {
     this.directory = directory;
     this.usersLock = usersLock;
     this.path = bound(directory);
+    this.named = named;
   }
 
   /** A path that leads into an open directory, whatever its name is by now. */
@@ -71,7 +75,7 @@ public final class OpenTemplate implements AutoCloseable {
           || !Files.exists(bound(directory).resolve(TemplateStore.DESCRIPTION))) {
         return Optional.empty();
       }
-      OpenTemplate open = new OpenTemplate(directory, usersLock);
+      OpenTemplate open = new OpenTemplate(directory, usersLock, path.toAbsolutePath());
       open.template = open.readDescription(name, kind);
       open.requireFiles();
       complete = true;
@@ -257,6 +261,15 @@ public final class OpenTemplate implements AutoCloseable {
     }
   }
 
+  /** Whether it is still in its place: neither removed nor replaced since it was opened. */
+  public boolean isCurrent() {
+    try {
+      return Files.isSameFile(named, path);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
   /** What it says of itself. */
   public Template template() {
     return template;
@@ -301,6 +314,61 @@ public final class OpenTemplate implements AutoCloseable {
         }
       }
     }
+  }
+
+  /**
+   * Opens every disk, each image outside of the template locked against whoever would write to it.
+   *
+   * @return closed by the caller
+   * @throws TemplateException if a file is missing or an image was changed
+   */
+  public List<FrozenDisk> openDisks() throws IOException {
+    List<FrozenDisk> disks = new ArrayList<>();
+    boolean complete = false;
+    try {
+      for (TemplateDisk disk : template.disks()) {
+        disks.add(openDisk(disk));
+      }
+      complete = true;
+      return disks;
+    } finally {
+      if (!complete) {
+        disks.forEach(FrozenDisk::close);
+      }
+    }
+  }
+
+  private FrozenDisk openDisk(TemplateDisk disk) throws IOException {
+    List<Fd> opened = new ArrayList<>();
+    boolean complete = false;
+    try {
+      opened.add(openBase(disk));
+      for (String layer : disk.layers()) {
+        opened.add(openFile(layer));
+      }
+      complete = true;
+      return new FrozenDisk(disk.device(), opened.getFirst(), opened.subList(1, opened.size()));
+    } finally {
+      if (!complete) {
+        opened.forEach(Fd::close);
+      }
+    }
+  }
+
+  private Fd openBase(TemplateDisk disk) throws IOException {
+    return switch (disk.base()) {
+      case TemplateDisk.Own own -> openFile(own.file());
+      case TemplateDisk.Reference reference -> {
+        Fd image = BaseImage.open(disk.device(), reference.path());
+        try {
+          BaseImage.requireUnchanged(disk.device(), reference, image);
+        } catch (IOException e) {
+          image.close();
+          throw e;
+        }
+        yield image;
+      }
+    };
   }
 
   /**

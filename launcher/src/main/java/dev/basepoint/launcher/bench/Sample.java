@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.SequencedMap;
 
 /** Durations of repeated runs, in milliseconds. */
-record Sample(double[] sortedMillis) {
-  static Sample of(List<Double> millis) {
+public record Sample(double[] sortedMillis) {
+  /** The durations {@code millis}, in any order. */
+  public static Sample of(List<Double> millis) {
     double[] sorted = millis.stream().mapToDouble(Double::doubleValue).toArray();
     Arrays.sort(sorted);
     return new Sample(sorted);
@@ -18,7 +19,7 @@ record Sample(double[] sortedMillis) {
   }
 
   /** The value that {@code percent} of all are at most: the nearest rank. */
-  double percentile(double percent) {
+  public double percentile(double percent) {
     int rank = (int) Math.ceil(percent / 100 * sortedMillis.length);
     return sortedMillis[Math.clamp(rank - 1, 0, sortedMillis.length - 1)];
   }
@@ -33,7 +34,8 @@ record Sample(double[] sortedMillis) {
     return json;
   }
 
-  static double rounded(double millis) {
+  /** To hundredths of a millisecond, which is as far as these measurements reach. */
+  public static double rounded(double millis) {
     return Math.round(millis * 100) / 100.0;
   }
 }

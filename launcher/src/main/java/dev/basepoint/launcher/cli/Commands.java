@@ -54,6 +54,7 @@ final class Commands {
   private static List<Command> subcommands(CliContext context) {
     List<Command> commands = new ArrayList<>(List.of(demo(context), run(context)));
     commands.addAll(DaemonCommands.all(context));
+    commands.addAll(ForkCommands.all(context));
     commands.add(validate(context));
     commands.add(doctor(context));
     commands.add(SandboxCommand.command(context));

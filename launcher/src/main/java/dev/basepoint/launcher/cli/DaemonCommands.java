@@ -149,7 +149,8 @@ final class DaemonCommands {
     return leaf(name, summary, options, List.of(vm), examples, action);
   }
 
-  private static Command leaf(
+  /** A command that talks to the daemon. */
+  static Command leaf(
       String name,
       String summary,
       List<Option> options,

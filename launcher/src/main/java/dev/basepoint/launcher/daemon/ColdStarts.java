@@ -68,7 +68,8 @@ final class ColdStarts {
     }
   }
 
-  private static long memoryBytes(VmManifest vm) {
+  /** What a VM and its processes may come to need. */
+  static long memoryBytes(VmManifest vm) {
     return vm.memoryBytes() + (1 + vm.devices().size()) * PROCESS_BYTES;
   }
 

@@ -2,10 +2,15 @@ package dev.basepoint.launcher.daemon;
 
 import dev.basepoint.launcher.api.ApiProtocol;
 import dev.basepoint.launcher.api.StateDirectory;
+import dev.basepoint.launcher.basepoint.Template;
+import dev.basepoint.launcher.basepoint.TemplateStore;
 import dev.basepoint.launcher.cli.CommandException;
 import dev.basepoint.launcher.cli.ExitCode;
 import dev.basepoint.launcher.cli.Version;
+import dev.basepoint.launcher.fork.ForkService;
+import dev.basepoint.launcher.fork.PoolSettings;
 import dev.basepoint.launcher.group.Installation;
+import dev.basepoint.launcher.group.SandboxLevel;
 import dev.basepoint.launcher.manifest.HostFacts;
 import dev.basepoint.sandbox.jail.Jail;
 import dev.basepoint.sandbox.jail.Privilege;
@@ -19,6 +24,7 @@ public final class Daemon implements AutoCloseable {
   private final DaemonLock lock;
   private final MemoryBudget budget;
   private final VmRegistry registry;
+  private final ForkService forks;
   private final ApiServer server;
 
   private Daemon(
@@ -34,9 +40,13 @@ public final class Daemon implements AutoCloseable {
     this.lock = lock;
     this.budget = new MemoryBudget(options.memoryBytes(), () -> HostFacts.read().availableBytes());
     this.registry = new VmRegistry(options.vmsMax(), budget, log);
+    this.forks = forks(directory, installation);
     Dispatcher dispatcher =
         new Dispatcher(
-            this::status, new ColdStarts(installation, registry, log), new VmOperations(registry));
+            this::status,
+            new ColdStarts(installation, registry, log),
+            new VmOperations(registry),
+            new ForkStarts(forks, registry, log));
     this.server = ApiServer.open(directory.socket(), uid, dispatcher, log);
   }
 
@@ -61,6 +71,17 @@ public final class Daemon implements AutoCloseable {
       throw new CommandException(
           ExitCode.SYSTEM_ERROR, "cannot serve " + directory.path() + ": " + e.getMessage(), e);
     }
+  }
+
+  private static ForkService forks(StateDirectory directory, Installation installation)
+      throws IOException {
+    var state = new dev.basepoint.launcher.basepoint.StateDirectory(directory.path());
+    return new ForkService(
+        installation,
+        TemplateStore.of(state, Template.Kind.TEMPLATE),
+        SandboxLevel.STRICT,
+        directory.path(),
+        manifest -> PoolSettings.of(manifest.basepoint()));
   }
 
   private static void release(DaemonLock lock) {
@@ -96,6 +117,7 @@ public final class Daemon implements AutoCloseable {
   @Override
   public void close() {
     registry.close();
+    forks.close();
     server.close();
     release(lock);
   }

@@ -14,14 +14,20 @@ final class Dispatcher {
   private final Supplier<SequencedMap<String, Object>> status;
   private final ColdStarts starts;
   private final VmOperations vms;
+  private final ForkStarts forks;
 
   /**
    * @param status tells about the daemon itself
    */
-  Dispatcher(Supplier<SequencedMap<String, Object>> status, ColdStarts starts, VmOperations vms) {
+  Dispatcher(
+      Supplier<SequencedMap<String, Object>> status,
+      ColdStarts starts,
+      VmOperations vms,
+      ForkStarts forks) {
     this.status = status;
     this.starts = starts;
     this.vms = vms;
+    this.forks = forks;
   }
 
   /**
@@ -30,6 +36,7 @@ final class Dispatcher {
    * @throws CommandException if that is refused or fails
    */
   ApiReply handle(Peer peer, ApiProtocol.Request request) throws CommandException {
+    long receivedNanos = System.nanoTime();
     String tenant = tenant(peer, request.tenant());
     Duration patience = Duration.ofMillis(request.deadlineMillis());
     return switch (request.body()) {
@@ -46,6 +53,10 @@ final class Dispatcher {
           vms.readConsole(vm, position, waitMillis);
       case ApiRequest.WriteConsole(String vm, byte[] input) ->
           facts(vms.writeConsole(vm, input, patience));
+      case ApiRequest.ForkTemplate fork -> facts(forks.fork(fork, tenant, receivedNanos));
+      case ApiRequest.AwaitVm(String vm, int waitMillis) -> facts(vms.await(vm, waitMillis));
+      case ApiRequest.ListPools() -> facts(forks.pools());
+      case ApiRequest.WarmPool warm -> facts(forks.warm(warm, tenant));
     };
   }
 

@@ -63,6 +63,23 @@ final class VmOperations {
     return VmDescription.brief(entry);
   }
 
+  /** Waits until a VM has ended, at most {@code waitMillis}; then tells everything about it. */
+  SequencedMap<String, Object> await(String name, int waitMillis) throws CommandException {
+    DaemonVm entry = registry.get(name);
+    try {
+      entry.gone().get(waitMillis, TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      // The facts say that it lives.
+      return VmDescription.full(entry);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("the end of a VM is announced, not failed", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw shuttingDown(e);
+    }
+    return VmDescription.full(entry);
+  }
+
   private static CommandException shuttingDown(InterruptedException cause) {
     return new CommandException(ExitCode.WRONG_STATE, "the daemon is shutting down", cause);
   }

@@ -1,0 +1,11 @@
+package dev.basepoint.launcher.fork;
+
+/**
+ * When the steps of a fork were done, in nanoseconds since the request came.
+ *
+ * @param warm whether a prepared clone was waiting
+ * @param takenNanos a prepared clone was at hand
+ * @param overriddenNanos its devices were as the request wants them
+ * @param runningNanos vmm-main had let the vCPUs go
+ */
+public record ForkTimes(boolean warm, long takenNanos, long overriddenNanos, long runningNanos) {}
