@@ -89,9 +89,9 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
         yield new SupervisionReply.Done();
       }
       case SupervisionRequest.Stop _ -> stop();
-      case SupervisionRequest.ConfigureDevice device -> {
-        discard(device);
-        throw notForThisRole(device);
+      case SupervisionRequest.ConfigureDevice _, SupervisionRequest.ConfigureVhostUser _ -> {
+        discard(request);
+        throw notForThisRole(request);
       }
       case SupervisionRequest.SetLink _ -> throw notForThisRole(request);
     };

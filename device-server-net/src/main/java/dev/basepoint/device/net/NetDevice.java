@@ -104,6 +104,11 @@ final class NetDevice implements VirtioDevice {
   }
 
   @Override
+  public boolean completesInOrder() {
+    return true;
+  }
+
+  @Override
   public void activate(Activation activation) throws IOException {
     if (!gone) {
       backEnd.negotiated(activation.features());

@@ -94,6 +94,11 @@ final class RngDevice implements VirtioDevice {
   }
 
   @Override
+  public boolean completesInOrder() {
+    return true;
+  }
+
+  @Override
   public void activate(Activation activation) {
     requestQueue = activation.queue(0);
     chain = requestQueue.newChain();

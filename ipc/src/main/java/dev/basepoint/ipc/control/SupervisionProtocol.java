@@ -6,6 +6,7 @@ import dev.basepoint.ipc.control.proto.ChildHello;
 import dev.basepoint.ipc.control.proto.ConfigureBlk;
 import dev.basepoint.ipc.control.proto.ConfigureNet;
 import dev.basepoint.ipc.control.proto.ConfigureRng;
+import dev.basepoint.ipc.control.proto.ConfigureVhostUser;
 import dev.basepoint.ipc.control.proto.CounterGroup;
 import dev.basepoint.ipc.control.proto.CountersReport;
 import dev.basepoint.ipc.control.proto.DeviceFailed;
@@ -58,6 +59,8 @@ public final class SupervisionProtocol
       case SupervisionRequest.ConfigureBlk blk -> frame.setConfigureBlk(configureBlk(blk, fds));
       case SupervisionRequest.ConfigureNet net -> frame.setConfigureNet(configureNet(net, fds));
       case SupervisionRequest.ConfigureRng rng -> frame.setConfigureRng(configureRng(rng, fds));
+      case SupervisionRequest.ConfigureVhostUser vhostUser ->
+          frame.setConfigureVhostUser(configureVhostUser(vhostUser, fds));
       case SupervisionRequest.RunVm _ -> frame.setRunVm(RunVm.getDefaultInstance());
       case SupervisionRequest.SaveVm save -> frame.setSaveVm(VmMessages.encode(save, fds));
       case SupervisionRequest.PrepareClone clone ->
@@ -126,6 +129,18 @@ public final class SupervisionProtocol
         .build();
   }
 
+  private static ConfigureVhostUser configureVhostUser(
+      SupervisionRequest.ConfigureVhostUser request, List<Fd> fds) {
+    ConfigureVhostUser.Builder message =
+        ConfigureVhostUser.newBuilder().setListening(request.listening());
+    switch (request.device()) {
+      case SupervisionRequest.ConfigureBlk blk -> message.setBlk(configureBlk(blk, fds));
+      case SupervisionRequest.ConfigureNet net -> message.setNet(configureNet(net, fds));
+      case SupervisionRequest.ConfigureRng rng -> message.setRng(configureRng(rng, fds));
+    }
+    return message.build();
+  }
+
   @Override
   public Request<SupervisionRequest> decodeRequest(Frame frame) throws ProtocolException {
     return Decoding.decode(frame, SupervisionProtocol::decodeRequest);
@@ -149,6 +164,7 @@ public final class SupervisionProtocol
           case PREPARE_CLONE -> VmMessages.decode(frame.getPrepareClone(), fds);
           case RUN_CLONE -> VmMessages.decode(frame.getRunClone());
           case REPLACE_SERVER -> VmMessages.decode(frame.getReplaceServer(), fds);
+          case CONFIGURE_VHOST_USER -> configureVhostUser(frame.getConfigureVhostUser(), fds);
           case RUN_VM -> new SupervisionRequest.RunVm();
           case PAUSE_VM -> new SupervisionRequest.PauseVm();
           case RESUME_VM -> new SupervisionRequest.ResumeVm();
@@ -214,6 +230,18 @@ public final class SupervisionProtocol
         rng.getRateBytesPerSecond(),
         rng.getRequestBytesMax(),
         rng.getQueueSize());
+  }
+
+  private static SupervisionRequest.ConfigureVhostUser configureVhostUser(
+      ConfigureVhostUser request, FdCursor fds) throws ProtocolException {
+    SupervisionRequest.ConfigureDevice device =
+        switch (request.getDeviceCase()) {
+          case BLK -> configureBlk(request.getBlk(), fds);
+          case NET -> configureNet(request.getNet(), fds);
+          case RNG -> configureRng(request.getRng(), fds);
+          case DEVICE_NOT_SET -> throw new ProtocolException("unknown device");
+        };
+    return new SupervisionRequest.ConfigureVhostUser(device, request.getListening());
   }
 
   @Override

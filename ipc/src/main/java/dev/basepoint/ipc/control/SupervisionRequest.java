@@ -261,6 +261,15 @@ public sealed interface SupervisionRequest {
     }
   }
 
+  /**
+   * Has a device served to vhost-user front ends instead of vmm-main.
+   *
+   * @param device its channel is the vhost-user socket
+   * @param listening whether front ends connect to that socket, one after the other; otherwise it
+   *     is connected to the only one, and the process ends with it
+   */
+  record ConfigureVhostUser(ConfigureDevice device, boolean listening) implements Configure {}
+
   /** Lets the configured VM run. */
   record RunVm() implements SupervisionRequest {}
 

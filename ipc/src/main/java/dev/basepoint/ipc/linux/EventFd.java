@@ -53,6 +53,11 @@ public final class EventFd implements AutoCloseable {
     Syscalls.write(fd.number(), ONE);
   }
 
+  /** Adds one to the counter of a peer's eventfd, which must be non-blocking already. */
+  public static void signal(Fd fd) {
+    Syscalls.write(fd.number(), ONE);
+  }
+
   /** Resets the counter; returns what it was, 0 if nothing was pending. */
   public long drain() {
     MemorySegment value = SCRATCH.get();

@@ -81,6 +81,27 @@ public record FileStatus(
     }
   }
 
+  /**
+   * Whether {@code fd} is none of the things that have a file type: an eventfd, for example, and no
+   * file, socket, pipe or device.
+   */
+  public static boolean isAnonymous(Fd fd) throws ErrnoException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment statx = arena.allocate(STATX_BYTES, 8);
+      ErrnoException.check(
+          Libc.syscall(
+              Syscalls.SYS_STATX,
+              fd.number(),
+              arena.allocateFrom("").address(),
+              AT_EMPTY_PATH,
+              STATX_BASIC_STATS,
+              statx.address(),
+              0),
+          "statx");
+      return (statx.get(ValueLayout.JAVA_SHORT, STX_MODE) & S_IFMT) == 0;
+    }
+  }
+
   private static Type type(short mode) {
     return switch (mode & S_IFMT) {
       case S_IFREG -> Type.REGULAR;

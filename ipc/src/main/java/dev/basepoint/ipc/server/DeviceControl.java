@@ -25,7 +25,8 @@ import java.util.function.Consumer;
  * <p>When the channel ends, whether vmm-main closed it or broke the protocol, the activation ends
  * too; the process stays for the launcher to decide about.
  */
-final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceReply> {
+final class DeviceControl
+    implements FrontEndControl, Responder.Handler<DeviceRequest, DeviceReply> {
   /** A transition is a matter of microseconds; a device whose thread needs longer is stuck. */
   static final Duration STEP_TIMEOUT = Duration.ofSeconds(5);
 
@@ -65,7 +66,8 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
             .unstarted(this::serve);
   }
 
-  void start() {
+  @Override
+  public void start() {
     thread.start();
   }
 
@@ -189,8 +191,18 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
     return step(engine::halt);
   }
 
+  @Override
+  public void configChanged(byte[] config) {
+    emit(new DeviceEvent.ConfigChanged(config));
+  }
+
+  @Override
+  public void broken(int queue, String reason) {
+    emit(new DeviceEvent.Broken(reason));
+  }
+
   /** Tells vmm-main, once it knows the device at all; safe from any thread. */
-  void emit(DeviceEvent event) {
+  private void emit(DeviceEvent event) {
     synchronized (emitLock) {
       if (!described) {
         return;
@@ -205,7 +217,8 @@ final class DeviceControl implements Responder.Handler<DeviceRequest, DeviceRepl
   }
 
   /** Ends the channel and the activation; waits at most {@code timeout}. */
-  void close(Duration timeout) {
+  @Override
+  public void close(Duration timeout) {
     ending = true;
     channel.shutdown();
     try {

@@ -4,13 +4,13 @@ import dev.basepoint.ipc.control.DeviceReply;
 import dev.basepoint.ipc.control.DeviceRequest;
 import dev.basepoint.ipc.control.RequestFailedException;
 import dev.basepoint.ipc.linux.Epoll;
+import dev.basepoint.ipc.linux.EventFd;
 import dev.basepoint.ipc.loop.EventLoop;
 import dev.basepoint.ipc.virtqueue.PopResult;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Consumer;
 
 /**
  * Carries a device through its life and serves its queues. Everything runs on the queue thread.
@@ -22,10 +22,16 @@ final class DeviceEngine implements QueuePort.Owner, EventLoop.Poller {
   /** How often a queue that fills while it is served is served again before others get a turn. */
   private static final int ROUNDS_MAX = 4;
 
+  /** Hears that a ring makes no sense. */
+  @FunctionalInterface
+  interface BrokenListener {
+    void onBroken(int queue, String reason);
+  }
+
   private final VirtioDevice device;
   private final EventLoop loop;
   private final Counter badChains;
-  private final Consumer<String> brokenListener;
+  private final BrokenListener brokenListener;
   private final boolean polling;
   private final List<EventLoop.Registration> kicks = new ArrayList<>();
 
@@ -44,7 +50,7 @@ final class DeviceEngine implements QueuePort.Owner, EventLoop.Poller {
       VirtioDevice device,
       EventLoop loop,
       Counter badChains,
-      Consumer<String> brokenListener,
+      BrokenListener brokenListener,
       boolean polling) {
     this.device = device;
     this.loop = loop;
@@ -162,6 +168,27 @@ final class DeviceEngine implements QueuePort.Owner, EventLoop.Poller {
     device.writeConfig(offset, data);
   }
 
+  /** Replaces a queue's call, which is owned by it, and calls, in case one got lost between. */
+  void setCall(int index, EventFd call) {
+    for (QueuePort port : ports) {
+      if (port.index() == index) {
+        port.setCall(call);
+        if (call != null) {
+          call.signal();
+        }
+        return;
+      }
+    }
+    if (call != null) {
+      call.close();
+    }
+  }
+
+  /** What opening a window needs of the frame. */
+  Counter badChains() {
+    return badChains;
+  }
+
   void setLink(boolean up) throws IOException {
     device.setLink(up);
   }
@@ -232,7 +259,7 @@ final class DeviceEngine implements QueuePort.Owner, EventLoop.Poller {
     loop.execute(
         () -> {
           quiesce();
-          brokenListener.accept("queue " + port.index() + ": " + fault);
+          brokenListener.onBroken(port.index(), "queue " + port.index() + ": " + fault);
         });
   }
 

@@ -57,6 +57,7 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
 
   private final DeviceRole<C> role;
   private final ServerOptions options;
+  private final FrameChannel channel;
   private final Responder<SupervisionRequest, SupervisionReply, SupervisionEvent> supervision;
   private final Object warnLock = new Object();
   private boolean ended;
@@ -68,8 +69,8 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
   DeviceServer(DeviceRole<C> role, ServerOptions options, UnixSocket supervision) {
     this.role = role;
     this.options = options;
-    this.supervision =
-        new Responder<>(new FrameChannel(supervision, "launcher"), new SupervisionProtocol(), this);
+    channel = new FrameChannel(supervision, "launcher");
+    this.supervision = new Responder<>(channel, new SupervisionProtocol(), this);
   }
 
   /** The whole main method of a role: serves until the launcher is done with it, then exits. */
@@ -215,13 +216,29 @@ public final class DeviceServer<C extends SupervisionRequest.ConfigureDevice>
       discard(request);
       throw refused(request, RequestFailedException.Code.OUT_OF_ORDER, "a second time");
     }
-    if (!role.configuration().isInstance(request)) {
+    SupervisionRequest.Configure device = request;
+    ServedDevice.FrontEnd frontEnd = new ServedDevice.FrontEnd.VmmMain();
+    if (request
+        instanceof
+        SupervisionRequest.ConfigureVhostUser(
+            SupervisionRequest.ConfigureDevice inner,
+            boolean listening)) {
+      device = inner;
+      // Without its front end there is nothing left to supervise.
+      frontEnd = new ServedDevice.FrontEnd.VhostUser(listening, channel::shutdown);
+    }
+    if (!role.configuration().isInstance(device)) {
       discard(request);
       throw refused(request, RequestFailedException.Code.INVALID, "for role " + role.name());
     }
     served =
         ServedDevice.create(
-            role.factory(), role.configuration().cast(request), options, this::warn, this::fatal);
+            role.factory(),
+            role.configuration().cast(device),
+            frontEnd,
+            options,
+            this::warn,
+            this::fatal);
     return new SupervisionReply.Done();
   }
 

@@ -1,6 +1,7 @@
 package dev.basepoint.ipc.server;
 
 import dev.basepoint.ipc.linux.EventFd;
+import dev.basepoint.ipc.vhostuser.InflightQueue;
 import dev.basepoint.ipc.virtqueue.DescriptorChain;
 import dev.basepoint.ipc.virtqueue.DeviceQueue;
 import dev.basepoint.ipc.virtqueue.PopResult;
@@ -28,20 +29,44 @@ public final class QueuePort {
   private final int index;
   private final DeviceQueue queue;
   private final EventFd kick;
-  private final EventFd call;
   private final Counter badChains;
   private final Owner owner;
+
+  /** Chains in flight when the queue was opened, which are served again first. */
+  private final int[] reopened;
+
+  /** Null unless somebody else keeps track of what is in flight. */
+  private final InflightQueue inflight;
+
+  /** Null if the driver wants no calls. */
+  private EventFd call;
+
+  private int reopenedTaken;
   private boolean open;
   private boolean blocked;
 
   QueuePort(
       int index, DeviceQueue queue, EventFd kick, EventFd call, Counter badChains, Owner owner) {
+    this(index, queue, kick, call, badChains, owner, new int[0], null);
+  }
+
+  QueuePort(
+      int index,
+      DeviceQueue queue,
+      EventFd kick,
+      EventFd call,
+      Counter badChains,
+      Owner owner,
+      int[] reopened,
+      InflightQueue inflight) {
     this.index = index;
     this.queue = queue;
     this.kick = kick;
     this.call = call;
     this.badChains = badChains;
     this.owner = owner;
+    this.reopened = reopened;
+    this.inflight = inflight;
   }
 
   /** Which of the device's virtqueues this is. */
@@ -67,10 +92,7 @@ public final class QueuePort {
    */
   public boolean pop(DescriptorChain chain) {
     while (open) {
-      PopResult result = queue.pop(chain);
-      if (result == PopResult.CHAIN) {
-        return true;
-      }
+      PopResult result = take(chain);
       if (result == PopResult.EMPTY) {
         return false;
       }
@@ -78,10 +100,22 @@ public final class QueuePort {
         owner.onBroken(this, result);
         return false;
       }
+      if (inflight != null) {
+        inflight.taken(chain.headId());
+      }
+      if (result == PopResult.CHAIN) {
+        return true;
+      }
       badChains.increment();
-      queue.push(chain.headId(), 0);
+      complete(chain.headId(), 0);
     }
     return false;
+  }
+
+  private PopResult take(DescriptorChain chain) {
+    return reopenedTaken < reopened.length
+        ? queue.reopen(reopened[reopenedTaken++], chain)
+        : queue.pop(chain);
   }
 
   /**
@@ -90,6 +124,9 @@ public final class QueuePort {
    */
   public void unpop(int headId) {
     queue.unpop(headId);
+    if (inflight != null) {
+      inflight.putBack(headId);
+    }
     owner.onSettled();
   }
 
@@ -109,11 +146,18 @@ public final class QueuePort {
    */
   public void complete(int headId, long writtenBytes) {
     queue.push(headId, writtenBytes);
+    if (inflight != null) {
+      inflight.completed(headId);
+    }
   }
 
   /** Makes completed chains visible at once and calls the driver at most once. */
   public void flush() {
-    if (queue.publish()) {
+    boolean wanted = queue.publish();
+    if (inflight != null) {
+      inflight.published(queue.publishedUsed());
+    }
+    if (wanted && call != null) {
       call.signal();
     }
     owner.onSettled();
@@ -128,7 +172,7 @@ public final class QueuePort {
 
   /** Chains popped and not yet returned. */
   public int inFlight() {
-    return queue.inFlight();
+    return queue.inFlight() - (reopened.length - reopenedTaken);
   }
 
   DeviceQueue queue() {
@@ -162,6 +206,14 @@ public final class QueuePort {
   /** Closes the eventfds; the queue thread watches the kick no longer. */
   void close() {
     kick.close();
-    call.close();
+    setCall(null);
+  }
+
+  /** Replaces what is signalled for used buffers; it may be null, and is owned by the port. */
+  void setCall(EventFd newCall) {
+    if (call != null) {
+      call.close();
+    }
+    call = newCall;
   }
 }

@@ -1,9 +1,9 @@
 package dev.basepoint.ipc.server;
 
-import dev.basepoint.ipc.control.DeviceEvent;
 import dev.basepoint.ipc.control.FrameChannel;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
+import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.UnixSocket;
 import dev.basepoint.ipc.loop.EventLoop;
 import java.io.IOException;
@@ -26,12 +26,21 @@ final class ServedDevice implements DeviceHost {
   private final Counter errors = counter("errors");
   private VirtioDevice device;
   private DeviceEngine engine;
-  private DeviceControl control;
+  private FrontEndControl control;
 
   private ServedDevice(String name, QueueThread queueThread, Consumer<String> warnings) {
     this.name = name;
     this.queueThread = queueThread;
     this.warnings = text -> warnings.accept(name + ": " + text);
+  }
+
+  /** Who drives the device over {@link SupervisionRequest.ConfigureDevice#channel}. */
+  sealed interface FrontEnd {
+    /** Our own vmm-main. */
+    record VmmMain() implements FrontEnd {}
+
+    /** See {@link VhostUserControl}. */
+    record VhostUser(boolean listening, Runnable onLeft) implements FrontEnd {}
   }
 
   /**
@@ -42,6 +51,7 @@ final class ServedDevice implements DeviceHost {
   static <C extends SupervisionRequest.ConfigureDevice> ServedDevice create(
       DeviceFactory<C> factory,
       C configuration,
+      FrontEnd frontEnd,
       ServerOptions options,
       Consumer<String> warnings,
       Thread.UncaughtExceptionHandler fatal)
@@ -58,13 +68,7 @@ final class ServedDevice implements DeviceHost {
               served.errors,
               served::broken,
               options.spinNanos() > 0);
-      served.control =
-          new DeviceControl(
-              new FrameChannel(UnixSocket.own(configuration.channel()), "vmm-main"),
-              queueThread,
-              served.engine,
-              served.warnings,
-              fatal);
+      served.control = served.control(configuration.channel(), frontEnd, fatal);
       created = true;
       queueThread.start();
       served.control.start();
@@ -77,8 +81,29 @@ final class ServedDevice implements DeviceHost {
     }
   }
 
-  private void broken(String reason) {
-    control.emit(new DeviceEvent.Broken(reason));
+  private FrontEndControl control(
+      Fd channel, FrontEnd frontEnd, Thread.UncaughtExceptionHandler fatal) throws IOException {
+    return switch (frontEnd) {
+      case FrontEnd.VmmMain _ ->
+          new DeviceControl(
+              new FrameChannel(UnixSocket.own(channel), "vmm-main"),
+              queueThread,
+              engine,
+              warnings,
+              fatal);
+      case FrontEnd.VhostUser(boolean listening, Runnable onLeft) ->
+          new VhostUserControl(
+              channel,
+              listening,
+              new VhostUserDevice(queueThread, engine, device),
+              warnings,
+              onLeft,
+              fatal);
+    };
+  }
+
+  private void broken(int queue, String reason) {
+    control.broken(queue, reason);
   }
 
   /** All counters; a device server has one group, named like the device. */
@@ -148,7 +173,7 @@ final class ServedDevice implements DeviceHost {
   @Override
   public void configChanged() {
     if (control != null) {
-      control.emit(new DeviceEvent.ConfigChanged(device.config()));
+      control.configChanged(device.config());
     }
   }
 

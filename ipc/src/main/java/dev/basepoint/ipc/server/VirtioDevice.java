@@ -42,6 +42,14 @@ public interface VirtioDevice extends AutoCloseable {
   }
 
   /**
+   * Whether chains are completed in the order in which they were popped, so that the used ring
+   * alone tells which ones a killed server left open.
+   */
+  default boolean completesInOrder() {
+    return false;
+  }
+
+  /**
    * Takes the queues over. Nothing can be popped before {@link #start}.
    *
    * @throws IOException if these features or queues cannot be served; the activation is refused and

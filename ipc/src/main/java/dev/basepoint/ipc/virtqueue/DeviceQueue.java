@@ -274,6 +274,11 @@ public final class DeviceQueue {
     return new QueuePosition(nextAvail, publishedUsed);
   }
 
+  /** The used ring's index as the driver sees it. */
+  public int publishedUsed() {
+    return publishedUsed;
+  }
+
   private int availIdx() {
     return Short.toUnsignedInt((short) VirtqAvail.U16.getAcquire(avail, VirtqAvail.IDX_OFFSET));
   }

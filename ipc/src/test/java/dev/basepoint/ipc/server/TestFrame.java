@@ -49,7 +49,7 @@ public final class TestFrame implements DeviceHost, AutoCloseable {
   public <C extends SupervisionRequest.ConfigureDevice> VirtioDevice configure(
       DeviceFactory<C> factory, C configuration) throws IOException {
     device = factory.create(configuration, this);
-    engine = new DeviceEngine(device, loop, errors(), reason -> broken = reason, false);
+    engine = new DeviceEngine(device, loop, errors(), (_, reason) -> broken = reason, false);
     return device;
   }
 
