@@ -25,7 +25,9 @@ public final class UnixSocket implements AutoCloseable {
   private static final int SYS_SOCKET = 41;
   private static final int SYS_BIND = 49;
   private static final int SYS_LISTEN = 50;
+  private static final int SYS_GETSOCKOPT = 55;
   private static final int SYS_ACCEPT4 = 288;
+  private static final int SO_ACCEPTCONN = 30;
   private static final int BACKLOG = 16;
   private static final int SUN_PATH_BYTES = 108;
   private static final int AF_UNIX = 1;
@@ -126,6 +128,29 @@ public final class UnixSocket implements AutoCloseable {
       throw new ErrnoException("listen " + path, (int) -result);
     }
     return socket;
+  }
+
+  /**
+   * Whether a socket accepts connections, rather than being one.
+   *
+   * @throws ErrnoException ENOTSOCK if it is none
+   */
+  public static boolean isListening(Fd socket) throws ErrnoException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment answer = arena.allocate(8, 8);
+      answer.set(ValueLayout.JAVA_INT, 4, Integer.BYTES);
+      ErrnoException.check(
+          Libc.syscall(
+              SYS_GETSOCKOPT,
+              socket.number(),
+              SOL_SOCKET,
+              SO_ACCEPTCONN,
+              answer.address(),
+              answer.address() + 4,
+              0),
+          "getsockopt " + socket);
+      return answer.get(ValueLayout.JAVA_INT, 0) != 0;
+    }
   }
 
   /**

@@ -57,6 +57,7 @@ final class Commands {
     commands.addAll(ForkCommands.all(context));
     commands.add(validate(context));
     commands.add(doctor(context));
+    commands.add(DeviceCommand.command(context));
     commands.add(SandboxCommand.command(context));
     commands.add(BenchCommand.command(context));
     commands.add(version(context));

@@ -24,7 +24,7 @@ import java.time.Duration;
 import java.util.List;
 
 /** Opens what devices are backed by, since no device server opens a path. */
-final class BackEnds {
+public final class BackEnds {
   /** Where scratch disks live until the run ends; a file system on disk, not memory. */
   private static final String SCRATCH_DIRECTORY = "/var/tmp";
 
@@ -35,11 +35,16 @@ final class BackEnds {
   /**
    * @param peerTimeout how long to wait for the peer of a listening stream socket
    */
-  BackEnds(Duration peerTimeout) {
+  public BackEnds(Duration peerTimeout) {
     this.peerTimeout = peerTimeout;
   }
 
-  DevicePlan open(DeviceSpec spec) throws IOException {
+  /**
+   * Opens what {@code spec} names.
+   *
+   * @throws IOException naming the device and what could not be opened
+   */
+  public DevicePlan open(DeviceSpec spec) throws IOException {
     return switch (spec) {
       case BlkSpec blk -> openBlk(blk);
       case NetSpec net -> openNet(net);

@@ -75,8 +75,7 @@ public final class Child implements AutoCloseable {
       JailedProcess jailed = sandbox == null ? null : sandbox.start(member, fds);
       ChildProcess process =
           jailed == null
-              ? ChildProcess.spawn(
-                  installation.command(member.role(), member.warmUpRounds()), List.of(), fds)
+              ? ChildProcess.spawn(installation.command(member), List.of(), fds)
               : jailed.process();
       FrameChannel channel = new FrameChannel(pair[0], member.name());
       Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester =

@@ -14,7 +14,7 @@ public sealed interface DevicePlan {
   Kind kind();
 
   /** The message that tells a device server to be this device. */
-  SupervisionRequest.Configure configure(Fd channel);
+  SupervisionRequest.ConfigureDevice configure(Fd channel);
 
   /** Closes what was opened for the device. */
   void close();
@@ -47,7 +47,7 @@ public sealed interface DevicePlan {
     }
 
     @Override
-    public SupervisionRequest.Configure configure(Fd channel) {
+    public SupervisionRequest.ConfigureDevice configure(Fd channel) {
       return new SupervisionRequest.ConfigureBlk(
           name,
           channel,
@@ -86,7 +86,7 @@ public sealed interface DevicePlan {
     }
 
     @Override
-    public SupervisionRequest.Configure configure(Fd channel) {
+    public SupervisionRequest.ConfigureDevice configure(Fd channel) {
       return new SupervisionRequest.ConfigureNet(
           name, channel, backendFd, backend, mac, mtuBytes, queueSize, offloads, linkUp);
     }
@@ -108,7 +108,7 @@ public sealed interface DevicePlan {
     }
 
     @Override
-    public SupervisionRequest.Configure configure(Fd channel) {
+    public SupervisionRequest.ConfigureDevice configure(Fd channel) {
       return new SupervisionRequest.ConfigureRng(
           name, channel, rateBytesPerSecond, requestBytesMax, queueSize);
     }

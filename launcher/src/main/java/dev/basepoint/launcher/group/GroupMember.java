@@ -11,10 +11,17 @@ import java.util.Map;
  * @param name of the VM or the device it serves
  * @param given what its policy leaves to the VM
  * @param warmUpRounds how often it plays its work through before it answers; 0 for not at all
+ * @param spinMicros how long a device server looks for work before it sleeps
  */
-public record GroupMember(String name, Role role, Map<String, Long> given, int warmUpRounds) {
+public record GroupMember(
+    String name, Role role, Map<String, Long> given, int warmUpRounds, long spinMicros) {
   public GroupMember {
     given = Map.copyOf(given);
+  }
+
+  /** A process that sleeps when there is nothing to do. */
+  public GroupMember(String name, Role role, Map<String, Long> given, int warmUpRounds) {
+    this(name, role, given, warmUpRounds, 0);
   }
 
   /** The vmm-main of a VM with {@code deviceCount} devices. */
@@ -29,7 +36,18 @@ public record GroupMember(String name, Role role, Map<String, Long> given, int w
 
   /** The same process, rehearsed: slower to start, and fast from its first request on. */
   public GroupMember rehearsed(int rounds) {
-    return new GroupMember(name, role, given, rounds);
+    return new GroupMember(name, role, given, rounds, spinMicros);
+  }
+
+  /** The server of {@code device} for vhost-user front ends; see {@link VmLimits}. */
+  static GroupMember vhostUserServer(DevicePlan device, long guestBytes, long spinMicros)
+      throws IOException {
+    return new GroupMember(
+        device.name(),
+        Role.of(device.kind()),
+        VmLimits.ofVhostUserServer(device, guestBytes),
+        0,
+        spinMicros);
   }
 
   /** All members of a VM's group, vmm-main first. */

@@ -88,6 +88,15 @@ public record Installation(Path root, Path javaHome) {
     return System.getProperty(TRAINING_PROPERTY) != null;
   }
 
+  /** The command line of {@code member}. */
+  List<String> command(GroupMember member) throws IOException {
+    List<String> command = command(member.role(), member.warmUpRounds());
+    if (member.spinMicros() > 0) {
+      command.add("--spin-micros=" + member.spinMicros());
+    }
+    return command;
+  }
+
   /**
    * The command line of a child JVM.
    *

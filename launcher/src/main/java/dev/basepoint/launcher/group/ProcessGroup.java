@@ -7,6 +7,7 @@ import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.control.SupervisionRequest.Attachment;
 import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.ipc.linux.Epoll;
+import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.UnixSocket;
 import dev.basepoint.ipc.loop.EventLoop;
 import dev.basepoint.sandbox.jail.Level;
@@ -60,9 +61,23 @@ public final class ProcessGroup implements AutoCloseable {
   public ProcessGroup(
       Installation installation, SandboxLevel level, GroupListener listener, Duration startTimeout)
       throws IOException {
+    this(installation, level, FrontEnd.VMM_MAIN, listener, startTimeout);
+  }
+
+  /**
+   * @param frontEnd who drives the device servers
+   */
+  ProcessGroup(
+      Installation installation,
+      SandboxLevel level,
+      FrontEnd frontEnd,
+      GroupListener listener,
+      Duration startTimeout)
+      throws IOException {
     this.installation = installation;
     this.level = level;
-    this.sandbox = level.jailLevel().map(jail -> new Sandbox(jail, installation)).orElse(null);
+    this.sandbox =
+        level.jailLevel().map(jail -> new Sandbox(jail, installation, frontEnd)).orElse(null);
     this.listener = listener;
     this.startTimeout = startTimeout;
     this.loop = new EventLoop();
@@ -191,6 +206,20 @@ public final class ProcessGroup implements AutoCloseable {
       // Not here, since removing a control group takes the kernel tens of milliseconds.
       disposals.add(Thread.ofPlatform().name("close-" + child.name()).start(() -> close(child)));
     }
+  }
+
+  /**
+   * Tells a device's server, found by the device's name, to serve it to vhost-user front ends.
+   *
+   * @param socket stays the caller's
+   * @param listening whether front ends connect to it, or it is connected to one
+   */
+  void serveVhostUser(DevicePlan device, Fd socket, boolean listening) throws IOException {
+    Child server = server(device.name());
+    admit(server);
+    server.call(
+        new SupervisionRequest.ConfigureVhostUser(device.configure(socket), listening),
+        startTimeout);
   }
 
   private Child server(String device) throws IOException {

@@ -22,13 +22,23 @@ public enum Role {
     return module;
   }
 
-  /** The role in the policies' terms. */
-  dev.basepoint.sandbox.policy.Role policy() {
+  /** The role in the policies' terms, for a process that {@code frontEnd} drives. */
+  dev.basepoint.sandbox.policy.Role policy(FrontEnd frontEnd) {
+    boolean ours = frontEnd == FrontEnd.VMM_MAIN;
     return switch (this) {
       case VMM_MAIN -> dev.basepoint.sandbox.policy.Role.VMM_MAIN;
-      case BLK -> dev.basepoint.sandbox.policy.Role.BLK;
-      case NET -> dev.basepoint.sandbox.policy.Role.NET;
-      case RNG -> dev.basepoint.sandbox.policy.Role.RNG;
+      case BLK ->
+          ours
+              ? dev.basepoint.sandbox.policy.Role.BLK
+              : dev.basepoint.sandbox.policy.Role.BLK_VHOST_USER;
+      case NET ->
+          ours
+              ? dev.basepoint.sandbox.policy.Role.NET
+              : dev.basepoint.sandbox.policy.Role.NET_VHOST_USER;
+      case RNG ->
+          ours
+              ? dev.basepoint.sandbox.policy.Role.RNG
+              : dev.basepoint.sandbox.policy.Role.RNG_VHOST_USER;
     };
   }
 

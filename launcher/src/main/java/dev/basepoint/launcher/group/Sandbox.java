@@ -20,11 +20,13 @@ final class Sandbox implements AutoCloseable {
 
   private final Level level;
   private final Installation installation;
+  private final FrontEnd frontEnd;
   private final Map<Role, Prepared> roles = new EnumMap<>(Role.class);
 
-  Sandbox(Level level, Installation installation) {
+  Sandbox(Level level, Installation installation, FrontEnd frontEnd) {
     this.level = level;
     this.installation = installation;
+    this.frontEnd = frontEnd;
   }
 
   /** What a violation comes to. */
@@ -50,7 +52,7 @@ final class Sandbox implements AutoCloseable {
             prepared.policy(),
             member.name(),
             member.given(),
-            installation.command(member.role(), member.warmUpRounds()),
+            installation.command(member),
             List.of(),
             fds);
   }
@@ -59,7 +61,7 @@ final class Sandbox implements AutoCloseable {
     Prepared prepared = roles.get(role);
     if (prepared == null) {
       JvmFiles files = JvmFiles.of(installation.javaHome(), installation.files(role));
-      prepared = new Prepared(Jail.open(level, files), PolicyParser.shipped(role.policy()));
+      prepared = new Prepared(Jail.open(level, files), PolicyParser.shipped(role.policy(frontEnd)));
       roles.put(role, prepared);
     }
     return prepared;

@@ -3,6 +3,7 @@ package dev.basepoint.launcher.group;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.FileStatus;
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.Map;
 
 /** The limits that a policy leaves to the launcher, because they depend on the VM. */
@@ -14,6 +15,9 @@ final class VmLimits {
 
   /** Most bytes of a window: its queues' slots and rings. */
   private static final long WINDOW_BYTES_MAX = 320L << 20;
+
+  /** Memory for requests in flight: 16 queues of 1024 entries. */
+  private static final long INFLIGHT_BYTES_MAX = 1L << 20;
 
   private VmLimits() {}
 
@@ -43,5 +47,21 @@ final class VmLimits {
       largest = Math.max(largest, FileStatus.of(layer).sizeBytes());
     }
     return largest;
+  }
+
+  /**
+   * For the server of {@code device} under a vhost-user front end.
+   *
+   * @param guestBytes most guest memory that the front end may share
+   */
+  static Map<String, Long> ofVhostUserServer(DevicePlan device, long guestBytes)
+      throws IOException {
+    Map<String, Long> limits = new HashMap<>();
+    limits.put("limit as", JVM_ADDRESS_BYTES + guestBytes);
+    limits.put("cgroup memory.max", JVM_MEMORY_BYTES + guestBytes);
+    if (device instanceof DevicePlan.Blk blk) {
+      limits.put("limit fsize", Math.max(largestFileBytes(blk), INFLIGHT_BYTES_MAX));
+    }
+    return limits;
   }
 }

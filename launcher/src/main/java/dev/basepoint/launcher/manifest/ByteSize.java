@@ -1,5 +1,7 @@
 package dev.basepoint.launcher.manifest;
 
+import java.util.OptionalLong;
+
 /** Sizes as people write them: {@code 64KiB}, {@code 512MiB}, {@code 1GiB}. */
 public final class ByteSize {
   private static final String[] UNITS = {"KiB", "MiB", "GiB", "TiB"};
@@ -16,6 +18,13 @@ public final class ByteSize {
       shift += 10;
     }
     throw new IllegalArgumentException("no size: " + text);
+  }
+
+  /** Parses what a user wrote; empty if it is no size with a unit. */
+  public static OptionalLong tryParse(String text) {
+    return text.matches("[1-9][0-9]{0,5}(KiB|MiB|GiB|TiB)")
+        ? OptionalLong.of(parse(text))
+        : OptionalLong.empty();
   }
 
   /**

@@ -9,7 +9,10 @@ public enum Role {
   VMM_MAIN("vmm-main"),
   BLK("blk"),
   NET("net"),
-  RNG("rng");
+  RNG("rng"),
+  BLK_VHOST_USER("blk-vhost-user"),
+  NET_VHOST_USER("net-vhost-user"),
+  RNG_VHOST_USER("rng-vhost-user");
 
   private final String id;
 
