@@ -12,6 +12,7 @@ import dev.basepoint.ipc.server.DeviceHost;
 import dev.basepoint.ipc.server.Progress;
 import dev.basepoint.ipc.server.QueuePort;
 import dev.basepoint.ipc.server.VirtioDevice;
+import dev.basepoint.ipc.server.WarningLimit;
 import dev.basepoint.ipc.virtqueue.DescriptorChain;
 import dev.basepoint.ipc.virtqueue.QueueLimits;
 import java.io.IOException;

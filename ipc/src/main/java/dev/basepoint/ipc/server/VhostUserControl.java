@@ -20,6 +20,7 @@ final class VhostUserControl implements FrontEndControl {
   private final boolean listening;
   private final VhostUserDevice device;
   private final Consumer<String> warnings;
+  private final WarningLimit warningLimit = new WarningLimit();
   private final Runnable onLeft;
   private final Thread thread;
   private final Object lock = new Object();
@@ -82,7 +83,7 @@ final class VhostUserControl implements FrontEndControl {
   }
 
   private void serve(Fd connection) throws IOException {
-    BackEndSession served = new BackEndSession(UnixSocket.own(connection), device, warnings);
+    BackEndSession served = new BackEndSession(UnixSocket.own(connection), device, this::warn);
     synchronized (lock) {
       if (ending) {
         connection.close();
@@ -93,13 +94,26 @@ final class VhostUserControl implements FrontEndControl {
     try {
       served.serve();
     } catch (VhostUserException e) {
-      warnings.accept("vhost-user connection closed: " + e.getMessage());
+      warn("vhost-user connection closed: " + e.getMessage());
     } finally {
       synchronized (lock) {
         session = null;
       }
       served.close();
     }
+  }
+
+  /** Safe from any thread. */
+  private void warn(String text) {
+    long suppressed;
+    synchronized (warningLimit) {
+      if (!warningLimit.admit()) {
+        return;
+      }
+      suppressed = warningLimit.takeSuppressed();
+    }
+    warnings.accept(
+        suppressed == 0 ? text : text + " (" + suppressed + " warnings before were dropped)");
   }
 
   private boolean isEnding() {
@@ -119,7 +133,7 @@ final class VhostUserControl implements FrontEndControl {
 
   @Override
   public void broken(int queue, String reason) {
-    warnings.accept(reason + "; not served before the driver resets the device");
+    warn(reason + "; not served before the driver resets the device");
     synchronized (lock) {
       if (session != null) {
         session.ringBroken(queue);

@@ -54,7 +54,7 @@ final class CompletionTest {
   @Test
   void offersCommands() throws Exception {
     assertEquals("validate version", offered("v"));
-    assertEquals("demo doctor", offered("d"));
+    assertEquals("demo device doctor", offered("d"));
   }
 
   @Test

@@ -111,7 +111,8 @@ final class SandboxCommandTest {
   @ParameterizedTest
   @CsvSource({
     "show vmm_main,            unknown role vmm_main; did you mean vmm-main?",
-    "show everything,          'unknown role everything; there are: vmm-main, blk, net, rng'",
+    "show everything,          'unknown role everything; there are: vmm-main, blk, net, rng,"
+        + " blk-vhost-user, net-vhost-user, rng-vhost-user'",
     "check rgn,                unknown role rgn; did you mean rng?",
     "explain bkl read,         unknown role bkl; did you mean blk?",
     "explain blk opneat,       x86-64 has no system call opneat; did you mean openat?",

@@ -1,9 +1,9 @@
-package dev.basepoint.device.blk;
+package dev.basepoint.ipc.server;
 
 import java.util.concurrent.TimeUnit;
 
-/** Keeps a failing disk from flooding the launcher. Belongs to one thread. */
-final class WarningLimit {
+/** Keeps a failing disk or a hostile peer from flooding the launcher. Belongs to one thread. */
+public final class WarningLimit {
   private static final int BURST = 5;
   private static final long REFILL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -12,7 +12,7 @@ final class WarningLimit {
   private long suppressed;
 
   /** Whether a warning may be given now; otherwise it is counted. */
-  boolean admit() {
+  public boolean admit() {
     long now = System.nanoTime();
     long refills = (now - lastRefillNanos) / REFILL_NANOS;
     if (refills > 0) {
@@ -28,7 +28,7 @@ final class WarningLimit {
   }
 
   /** How many were not admitted since this was asked last. */
-  long takeSuppressed() {
+  public long takeSuppressed() {
     long count = suppressed;
     suppressed = 0;
     return count;
