@@ -91,7 +91,7 @@ final class SandboxCommandTest {
     Ended text = run("sandbox", "explain", "blk", "preadv");
     assertEquals(0, text.exitCode, text.err);
     assertTrue(text.out.startsWith("blk may call preadv("), text.out);
-    assertTrue(text.out.contains("where: blk.policy:"), text.out);
+    assertTrue(text.out.contains("where: blk-image.policy:"), text.out);
     JsonNode json = run("sandbox", "explain", "rng", "getrandom", "--json").json();
     assertTrue(json.at("/permitted").asBoolean());
     assertEquals("getrandom", json.at("/rules/0/syscall").asText());
