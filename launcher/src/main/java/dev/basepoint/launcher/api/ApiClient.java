@@ -22,13 +22,13 @@ public final class ApiClient implements AutoCloseable {
 
   private final ApiChannel channel;
   private final String tenant;
-  private final StateDirectory directory;
+  private final DaemonPaths paths;
   private long lastId;
 
-  private ApiClient(ApiChannel channel, String tenant, StateDirectory directory) {
+  private ApiClient(ApiChannel channel, String tenant, DaemonPaths paths) {
     this.channel = channel;
     this.tenant = tenant;
-    this.directory = directory;
+    this.paths = paths;
   }
 
   /**
@@ -37,19 +37,18 @@ public final class ApiClient implements AutoCloseable {
    * @param tenant whose objects are meant; empty for the caller's own
    * @throws CommandException if there is no daemon, or none that this program can talk to
    */
-  public static ApiClient connect(StateDirectory directory, String tenant) throws CommandException {
+  public static ApiClient connect(DaemonPaths paths, String tenant) throws CommandException {
     ApiClient client = null;
     try {
-      JdkStream stream = JdkStream.connect(directory.socket());
-      client =
-          new ApiClient(new ApiChannel(stream, ApiProtocol.ANSWER_BYTES_MAX), tenant, directory);
+      JdkStream stream = JdkStream.connect(paths.socket());
+      client = new ApiClient(new ApiChannel(stream, ApiProtocol.ANSWER_BYTES_MAX), tenant, paths);
       client.facts(new ApiRequest.Hello(ApiProtocol.VERSION), QUICK);
       return client;
     } catch (NoSuchFileException | SocketException e) {
-      throw new CommandException(ExitCode.NO_DAEMON, noDaemon(directory, e), e);
+      throw new CommandException(ExitCode.NO_DAEMON, noDaemon(paths, e), e);
     } catch (IOException e) {
       throw new CommandException(
-          ExitCode.SYSTEM_ERROR, "cannot connect to " + directory.socket() + ": " + e, e);
+          ExitCode.SYSTEM_ERROR, "cannot connect to " + paths.socket() + ": " + e, e);
     } catch (CommandException e) {
       if (client != null) {
         client.close();
@@ -58,15 +57,15 @@ public final class ApiClient implements AutoCloseable {
     }
   }
 
-  private static String noDaemon(StateDirectory directory, IOException cause) {
+  private static String noDaemon(DaemonPaths paths, IOException cause) {
     String denied =
         String.valueOf(cause.getMessage()).contains("ermission denied")
             ? "you may not use the socket "
             : "no daemon listens on ";
     return denied
-        + directory.socket()
+        + paths.socket()
         + "; start one with: vmm-launch serve"
-        + (directory.isDefault() ? "" : " --state " + directory.path());
+        + (paths.isDefault() ? "" : " --state " + paths.state().path());
   }
 
   /** Asks for facts; see {@link #call}. */
@@ -108,8 +107,7 @@ public final class ApiClient implements AutoCloseable {
                 + " bytes; the daemon takes at most "
                 + ApiProtocol.REQUEST_BYTES_MAX);
       }
-      channel.send(bytes, deadlineNanos);
-      ApiProtocol.Answer answer = ApiProtocol.decodeAnswer(channel.receive(deadlineNanos));
+      ApiProtocol.Answer answer = exchange(bytes, deadlineNanos);
       // Zero answers the connection itself, before a request was read.
       if (answer.id() != id && answer.id() != 0) {
         throw new IOException("it answered request " + answer.id() + " instead of " + id);
@@ -129,8 +127,24 @@ public final class ApiClient implements AutoCloseable {
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.NO_DAEMON,
-          "the connection to the daemon on " + directory.socket() + " broke: " + e.getMessage(),
+          "the connection to the daemon on " + paths.socket() + " broke: " + e.getMessage(),
           e);
+    }
+  }
+
+  private ApiProtocol.Answer exchange(byte[] request, long deadlineNanos)
+      throws IOException, TimeoutException {
+    IOException unsent = null;
+    try {
+      channel.send(request, deadlineNanos);
+    } catch (IOException e) {
+      // A daemon that refuses a connection says so and hangs up: that may stand there to be read.
+      unsent = e;
+    }
+    try {
+      return ApiProtocol.decodeAnswer(channel.receive(deadlineNanos));
+    } catch (IOException e) {
+      throw unsent == null ? e : unsent;
     }
   }
 

@@ -1,7 +1,7 @@
 package dev.basepoint.launcher.cli;
 
 import dev.basepoint.launcher.api.ApiClient;
-import dev.basepoint.launcher.api.StateDirectory;
+import dev.basepoint.launcher.api.DaemonPaths;
 import dev.basepoint.launcher.cli.syntax.Arguments;
 import dev.basepoint.launcher.cli.syntax.Option;
 
@@ -21,11 +21,11 @@ final class DaemonAccess {
 
   private DaemonAccess() {}
 
-  static StateDirectory directory(Arguments arguments) throws CommandException {
-    return StateDirectory.locate(arguments.value(STATE), System.getenv());
+  static DaemonPaths paths(Arguments arguments) throws CommandException {
+    return DaemonPaths.locate(arguments.value(STATE), System.getenv());
   }
 
   static ApiClient connect(Arguments arguments) throws CommandException {
-    return ApiClient.connect(directory(arguments), arguments.value(TENANT).orElse(""));
+    return ApiClient.connect(paths(arguments), arguments.value(TENANT).orElse(""));
   }
 }

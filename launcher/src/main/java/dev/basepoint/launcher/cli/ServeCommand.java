@@ -1,6 +1,6 @@
 package dev.basepoint.launcher.cli;
 
-import dev.basepoint.launcher.api.StateDirectory;
+import dev.basepoint.launcher.api.DaemonPaths;
 import dev.basepoint.launcher.cli.syntax.Arguments;
 import dev.basepoint.launcher.daemon.Daemon;
 import dev.basepoint.launcher.daemon.DaemonLog;
@@ -29,7 +29,7 @@ final class ServeCommand {
   }
 
   int run(Arguments arguments) throws CommandException {
-    StateDirectory directory = DaemonAccess.directory(arguments);
+    DaemonPaths paths = DaemonAccess.paths(arguments);
     DaemonOptions options =
         new DaemonOptions(
             OptionValues.count(arguments, DaemonCommands.MAX_VMS, 1, VMS_MAX_MAX)
@@ -39,7 +39,7 @@ final class ServeCommand {
     DaemonLog log = Commands.json(arguments) ? this::logJson : this::logText;
     CompletableFuture<Outcome> stop = new CompletableFuture<>();
     try (StopSignals _ = StopSignals.install(stop::complete);
-        Daemon daemon = Daemon.open(directory, Installation.current(), options, log)) {
+        Daemon daemon = Daemon.open(paths, Installation.current(), options, log)) {
       log.log("serving", daemon.status());
       SequencedMap<String, Object> reason = new LinkedHashMap<>();
       reason.put("reason", stop.join().key());

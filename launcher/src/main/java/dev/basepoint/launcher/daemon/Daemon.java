@@ -1,7 +1,8 @@
 package dev.basepoint.launcher.daemon;
 
 import dev.basepoint.launcher.api.ApiProtocol;
-import dev.basepoint.launcher.api.StateDirectory;
+import dev.basepoint.launcher.api.DaemonPaths;
+import dev.basepoint.launcher.basepoint.StateDirectory;
 import dev.basepoint.launcher.basepoint.Template;
 import dev.basepoint.launcher.basepoint.TemplateStore;
 import dev.basepoint.launcher.cli.CommandException;
@@ -19,35 +20,36 @@ import java.util.SequencedMap;
 
 /** The daemon of a state directory: its lock, its API and its VMs. */
 public final class Daemon implements AutoCloseable {
-  private final StateDirectory directory;
+  private final DaemonPaths paths;
   private final DaemonOptions options;
   private final DaemonLock lock;
   private final MemoryBudget budget;
   private final VmRegistry registry;
   private final ForkService forks;
   private final ApiServer server;
+  private boolean closed;
 
   private Daemon(
-      StateDirectory directory,
+      DaemonPaths paths,
       int uid,
       Installation installation,
       DaemonOptions options,
       DaemonLock lock,
       DaemonLog log)
       throws IOException {
-    this.directory = directory;
+    this.paths = paths;
     this.options = options;
     this.lock = lock;
     this.budget = new MemoryBudget(options.memoryBytes(), () -> HostFacts.read().availableBytes());
     this.registry = new VmRegistry(options.vmsMax(), budget, log);
-    this.forks = forks(directory, installation);
+    this.forks = forks(paths.state(), installation);
     Dispatcher dispatcher =
         new Dispatcher(
             this::status,
             new ColdStarts(installation, registry, log),
             new VmOperations(registry),
             new ForkStarts(forks, registry, log));
-    this.server = ApiServer.open(directory.socket(), uid, dispatcher, log);
+    this.server = ApiServer.open(paths.socket(), uid, dispatcher, log);
   }
 
   /**
@@ -57,30 +59,29 @@ public final class Daemon implements AutoCloseable {
    * @throws CommandException if another daemon serves the directory, or it cannot be used
    */
   public static Daemon open(
-      StateDirectory directory, Installation installation, DaemonOptions options, DaemonLog log)
+      DaemonPaths paths, Installation installation, DaemonOptions options, DaemonLog log)
       throws CommandException {
     DaemonLock lock = null;
     try {
       int uid = Privilege.own().uid();
-      directory.prepare(uid);
-      lock = DaemonLock.take(directory);
+      paths.prepare(uid);
+      lock = DaemonLock.take(paths);
       Jail.removeAbandonedGroups();
-      return new Daemon(directory, uid, installation, options, lock, log);
+      return new Daemon(paths, uid, installation, options, lock, log);
     } catch (IOException e) {
       release(lock);
       throw new CommandException(
-          ExitCode.SYSTEM_ERROR, "cannot serve " + directory.path() + ": " + e.getMessage(), e);
+          ExitCode.SYSTEM_ERROR, "cannot serve " + paths.state().path() + ": " + e.getMessage(), e);
     }
   }
 
-  private static ForkService forks(StateDirectory directory, Installation installation)
+  private static ForkService forks(StateDirectory state, Installation installation)
       throws IOException {
-    var state = new dev.basepoint.launcher.basepoint.StateDirectory(directory.path());
     return new ForkService(
         installation,
         TemplateStore.of(state, Template.Kind.TEMPLATE),
         SandboxLevel.STRICT,
-        directory.path(),
+        state.path(),
         manifest -> PoolSettings.of(manifest.basepoint()));
   }
 
@@ -102,9 +103,9 @@ public final class Daemon implements AutoCloseable {
         "protocol",
         ApiProtocol.VERSION,
         "state",
-        directory.path().toString(),
+        paths.state().path().toString(),
         "socket",
-        directory.socket().toString(),
+        paths.socket().toString(),
         "vms_max",
         options.vmsMax(),
         "memory_budget_bytes",
@@ -115,7 +116,11 @@ public final class Daemon implements AutoCloseable {
 
   /** Ends all VMs, then the API. */
   @Override
-  public void close() {
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     registry.close();
     forks.close();
     server.close();

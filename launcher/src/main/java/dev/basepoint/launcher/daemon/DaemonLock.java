@@ -1,6 +1,6 @@
 package dev.basepoint.launcher.daemon;
 
-import dev.basepoint.launcher.api.StateDirectory;
+import dev.basepoint.launcher.api.DaemonPaths;
 import dev.basepoint.launcher.cli.CommandException;
 import dev.basepoint.launcher.cli.ExitCode;
 import java.io.IOException;
@@ -25,10 +25,10 @@ final class DaemonLock implements AutoCloseable {
    *
    * @throws CommandException if another daemon has it
    */
-  static DaemonLock take(StateDirectory directory) throws IOException, CommandException {
+  static DaemonLock take(DaemonPaths paths) throws IOException, CommandException {
     FileChannel file =
         FileChannel.open(
-            directory.lock(),
+            paths.lock(),
             Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     if (!lock(file)) {
@@ -39,7 +39,7 @@ final class DaemonLock implements AutoCloseable {
           "a daemon"
               + (holder.isEmpty() ? "" : " with pid " + holder)
               + " serves "
-              + directory.path()
+              + paths.state().path()
               + " already; use it, stop it, or choose another --state");
     }
     file.truncate(0);

@@ -1,5 +1,7 @@
 package dev.basepoint.launcher.daemon;
 
+import dev.basepoint.launcher.basepoint.StateDirectory;
+
 /**
  * Who is at the other end of a connection, by the kernel's word.
  *
@@ -13,6 +15,6 @@ record Peer(int pid, int uid) {
 
   /** Whose the peer's objects are unless it says otherwise. */
   String tenant() {
-    return "uid-" + uid;
+    return StateDirectory.tenantOf(uid);
   }
 }

@@ -78,6 +78,7 @@ final class Launcher implements AutoCloseable {
     }
   }
 
+<<<<<<< HEAD
   /** Starts a command. */
   static Launcher start(String... arguments) throws IOException {
     return start(List.of(), arguments);
@@ -94,6 +95,10 @@ final class Launcher implements AutoCloseable {
 
   /** The command line that {@link #start(List, String...)} runs. */
   static List<String> command(List<String> properties, String... arguments) throws IOException {
+=======
+  /** A command as a list of words. */
+  static List<String> command(String... arguments) throws IOException {
+>>>>>>> 625e554 (Test the daemon against hostile clients, and document it)
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-Dvmm.root=" + root());
@@ -107,9 +112,15 @@ final class Launcher implements AutoCloseable {
     return command;
   }
 
+<<<<<<< HEAD
   /** Starts a command line that ends in one of {@link #command}'s. */
   static Launcher startCommand(List<String> command) throws IOException {
     return new Launcher(new ProcessBuilder(command).start());
+=======
+  /** Starts a command. */
+  static Launcher start(String... arguments) throws IOException {
+    return new Launcher(new ProcessBuilder(command(arguments)).start());
+>>>>>>> 625e554 (Test the daemon against hostile clients, and document it)
   }
 
   /** Runs a command to its end. */
@@ -125,9 +136,14 @@ final class Launcher implements AutoCloseable {
 
   /** Types for the guest. */
   void type(String line) throws IOException {
-    OutputStream keys = process.getOutputStream();
-    keys.write((line + "\n").getBytes(StandardCharsets.UTF_8));
-    keys.flush();
+    press((line + "\n").getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Sends keys as they are. */
+  void press(byte... keys) throws IOException {
+    OutputStream input = process.getOutputStream();
+    input.write(keys);
+    input.flush();
   }
 
   /** Waits for the next line, on either stream, that fits. */
