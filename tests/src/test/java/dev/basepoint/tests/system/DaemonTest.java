@@ -120,7 +120,7 @@ class DaemonTest {
     Launcher second = Launcher.start(withState("start", manifest, "--name", "second", "--json"));
     JsonNode first = vmm(0, "start", manifest, "--json").json();
     assertEquals("running", first.get("state").asText());
-    assertTrue(first.get("timings").has("first.vcpuEntered"), first::toString);
+    assertTrue(first.get("timings").has("launcher.started"), first::toString);
     assertEquals(0, second.awaitExit(), second::output);
 
     JsonNode list = vmm(0, "ps", "--json").json();
@@ -207,14 +207,14 @@ class DaemonTest {
           command,
           String.format(
               "stty -g >%1$s/before\n%2$s\necho $? >%1$s/code\nstty -g >%1$s/after\n",
-              modes, String.join(" ", Launcher.command(withState("console", "first")))));
+              modes, String.join(" ", Launcher.command(List.of(), withState("console", "first")))));
       Process terminal =
           new ProcessBuilder("script", "-q", "-e", "-c", "sh " + command, "/dev/null")
               .redirectErrorStream(true)
               .start();
       StringBuilder seen = new StringBuilder();
       for (int c = terminal.getInputStream().read();
-          c >= 0 && seen.indexOf("attached to VM first") < 0;
+          c >= 0 && seen.indexOf("detaches]") < 0;
           c = terminal.getInputStream().read()) {
         seen.append((char) c);
       }

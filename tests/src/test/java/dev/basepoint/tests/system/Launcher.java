@@ -78,7 +78,6 @@ final class Launcher implements AutoCloseable {
     }
   }
 
-<<<<<<< HEAD
   /** Starts a command. */
   static Launcher start(String... arguments) throws IOException {
     return start(List.of(), arguments);
@@ -95,10 +94,6 @@ final class Launcher implements AutoCloseable {
 
   /** The command line that {@link #start(List, String...)} runs. */
   static List<String> command(List<String> properties, String... arguments) throws IOException {
-=======
-  /** A command as a list of words. */
-  static List<String> command(String... arguments) throws IOException {
->>>>>>> 625e554 (Test the daemon against hostile clients, and document it)
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-Dvmm.root=" + root());
@@ -112,15 +107,9 @@ final class Launcher implements AutoCloseable {
     return command;
   }
 
-<<<<<<< HEAD
   /** Starts a command line that ends in one of {@link #command}'s. */
   static Launcher startCommand(List<String> command) throws IOException {
     return new Launcher(new ProcessBuilder(command).start());
-=======
-  /** Starts a command. */
-  static Launcher start(String... arguments) throws IOException {
-    return new Launcher(new ProcessBuilder(command(arguments)).start());
->>>>>>> 625e554 (Test the daemon against hostile clients, and document it)
   }
 
   /** Runs a command to its end. */
