@@ -32,7 +32,8 @@ import java.util.function.Consumer;
  * comes. Ping and Stop are allowed at any time after Hello, ReadCounters from CONFIGURED on, SaveVm
  * while PAUSED, ReplaceServer while ARMED, RUNNING or PAUSED. All methods run on the main thread.
  */
-final class SupervisionHandler implements Responder.Handler<SupervisionRequest, SupervisionReply> {
+final class SupervisionHandler
+    implements Responder.Handler<SupervisionRequest, SupervisionReply>, AutoCloseable {
   static final String ROLE = "vmm-main";
 
   private static final Duration PAUSE_TIMEOUT = Duration.ofSeconds(2);
@@ -220,6 +221,14 @@ final class SupervisionHandler implements Responder.Handler<SupervisionRequest, 
     }
     state = State.ENDED;
     return new SupervisionReply.Done();
+  }
+
+  /** Frees the machine, if there is one; only after Stop was answered. */
+  @Override
+  public void close() {
+    if (session != null) {
+      session.close();
+    }
   }
 
   /** The guest has rung ready and its vCPUs pause: reports it when they stand still. */

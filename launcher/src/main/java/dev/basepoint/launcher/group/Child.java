@@ -19,6 +19,7 @@ import dev.basepoint.sandbox.jail.ViolationWatch;
 import dev.basepoint.sandbox.policy.Policy;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -69,9 +70,14 @@ public final class Child implements AutoCloseable {
       throws IOException {
     UnixSocket[] pair = UnixSocket.pair();
     Pipe output = Pipe.create();
-    try (Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY)) {
+    try (Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY);
+        Fd kvm = member.rehearsesVm() ? PlanOpener.openKvm() : null) {
       long spawnedNanos = System.nanoTime();
-      List<Fd> fds = List.of(nothing, output.writeEnd(), output.writeEnd(), pair[1].fd());
+      List<Fd> fds =
+          new ArrayList<>(List.of(nothing, output.writeEnd(), output.writeEnd(), pair[1].fd()));
+      if (kvm != null) {
+        fds.add(kvm);
+      }
       JailedProcess jailed = sandbox == null ? null : sandbox.start(member, fds);
       ChildProcess process =
           jailed == null

@@ -15,6 +15,9 @@ import java.util.Map;
  */
 public record GroupMember(
     String name, Role role, Map<String, Long> given, int warmUpRounds, long spinMicros) {
+  /** A round of a vmm-main is a whole VM, which takes long to take down; few of them suffice. */
+  private static final int VMM_ROUNDS_MAX = 4;
+
   public GroupMember {
     given = Map.copyOf(given);
   }
@@ -36,7 +39,13 @@ public record GroupMember(
 
   /** The same process, rehearsed: slower to start, and fast from its first request on. */
   public GroupMember rehearsed(int rounds) {
-    return new GroupMember(name, role, given, rounds, spinMicros);
+    int own = role == Role.VMM_MAIN ? Math.min(rounds, VMM_ROUNDS_MAX) : rounds;
+    return new GroupMember(name, role, given, own, spinMicros);
+  }
+
+  /** Whether it makes VMs before it has been told of any, and needs /dev/kvm for that. */
+  boolean rehearsesVm() {
+    return role == Role.VMM_MAIN && warmUpRounds > 0;
   }
 
   /** The server of {@code device} for vhost-user front ends; see {@link VmLimits}. */

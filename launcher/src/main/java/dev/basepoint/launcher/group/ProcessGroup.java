@@ -36,6 +36,8 @@ public final class ProcessGroup implements AutoCloseable {
   /** For a group that never ran, or whose run failed. */
   private static final Duration CLOSE_PATIENCE = Duration.ofMillis(700);
 
+  private static final int TRAINING_ROUNDS = 4;
+
   private final Installation installation;
   private final SandboxLevel level;
   private final Sandbox sandbox;
@@ -107,7 +109,9 @@ public final class ProcessGroup implements AutoCloseable {
     }
   }
 
-  private Child spawn(GroupMember member) throws IOException {
+  private Child spawn(GroupMember wanted) throws IOException {
+    // A training run needs no VM of its own kind: the rehearsal goes every way there is.
+    GroupMember member = Installation.isTraining() ? wanted.rehearsed(TRAINING_ROUNDS) : wanted;
     CompletableFuture<Child> self = new CompletableFuture<>();
     Child child = Child.spawn(member, installation, sandbox, new ChildListener(self));
     children.add(child);

@@ -13,7 +13,7 @@ public record MmioSlot(long baseGpa, int gsi) {
   private static final int FIRST_GSI = 5;
 
   /** The slot of the {@code index}th device, from 0. */
-  static MmioSlot of(int index) {
+  public static MmioSlot of(int index) {
     return new MmioSlot(
         FIRST_BASE_GPA + (long) index * MmioRegister.RANGE_BYTES, FIRST_GSI + index);
   }
