@@ -185,7 +185,8 @@ bool blk_wait(struct blk *blk, struct blk_slot *slot) {
       return true;
     }
     if (!virtqueue_wait(slot->queue, deadline)) {
-      fail("blk device %u: no answer within 30 s (type %u, sector %lu)", blk->device->index,
+      fail("blk device %u: %s (type %u, sector %lu)", blk->device->index,
+           virtio_needs_reset(blk->device) ? "needs a reset" : "no answer within 30 s",
            slot->header.type, slot->sector);
       return false;
     }

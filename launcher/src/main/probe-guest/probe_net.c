@@ -87,15 +87,15 @@ static void poll_all(void) {
   }
 }
 
-/* Handles traffic until *counter reaches goal; false at the deadline. */
-static bool poll_until(const u64 *counter, u64 goal, u64 deadline) {
+/* Handles traffic until *counter reaches goal; false at the deadline or when nic can do no more. */
+static bool poll_until(struct nic *nic, const u64 *counter, u64 goal, u64 deadline) {
   for (;;) {
     u32 seen = irq_any;
     poll_all();
     if (*counter >= goal) {
       return true;
     }
-    if (deadline_passed(deadline)) {
+    if (deadline_passed(deadline) || virtio_needs_reset(nic->device)) {
       return false;
     }
     net_wait(seen, deadline);
@@ -104,13 +104,13 @@ static bool poll_until(const u64 *counter, u64 goal, u64 deadline) {
 
 static bool resolve(struct nic *nic) {
   nic->peer_known = false;
-  for (u32 i = 0; i < ARP_TRIES && !nic->peer_known; i++) {
+  for (u32 i = 0; i < ARP_TRIES && !nic->peer_known && !virtio_needs_reset(nic->device); i++) {
     packet_send_arp(nic, nic->peer_ip);
     u64 deadline = deadline_in_us(ARP_TRY_US);
     for (;;) {
       u32 seen = irq_any;
       poll_all();
-      if (nic->peer_known || deadline_passed(deadline)) {
+      if (nic->peer_known || deadline_passed(deadline) || virtio_needs_reset(nic->device)) {
         break;
       }
       net_wait(seen, deadline);
@@ -137,12 +137,12 @@ static u64 ask(struct nic *nic, u64 count, void (*send)(struct nic *nic, u16 seq
   for (u64 sent = 0; sent < count; sent++) {
     send(nic, (u16)sent, size);
     u64 goal = sent + 1 > window ? sent + 1 - window : 0;
-    if (goal > given_up && !poll_until(received, before + goal - given_up,
+    if (goal > given_up && !poll_until(nic, received, before + goal - given_up,
                                        deadline_in_us(ANSWER_TIMEOUT_US))) {
       given_up = goal - MIN(*received - before, goal);
     }
   }
-  poll_until(received, before + count - given_up, deadline_in_us(ANSWER_TIMEOUT_US));
+  poll_until(nic, received, before + count - given_up, deadline_in_us(ANSWER_TIMEOUT_US));
   return *received - before;
 }
 
@@ -216,7 +216,7 @@ bool net_ask_once(u32 index, u16 sequence, u64 timeout_us) {
     packet_new_round(&nics[index]);
   }
   send_echo(&nics[index], sequence, (u32)option_number("net.size", SIZE_DEFAULT));
-  return poll_until(received, before + 1, deadline_in_us(timeout_us));
+  return poll_until(&nics[index], received, before + 1, deadline_in_us(timeout_us));
 }
 
 void report_nics(void) {

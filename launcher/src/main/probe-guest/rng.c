@@ -93,7 +93,8 @@ static bool take(struct rng *rng, u32 *got) {
 static bool draw(struct rng *rng, u32 wanted, u32 *got) {
   offer(rng, wanted);
   if (!virtqueue_wait(rng->device->queues[0], deadline_in_us(TIMEOUT_US))) {
-    fail("rng device %u: no answer within 10 s", rng->device->index);
+    fail("rng device %u: %s", rng->device->index,
+         virtio_needs_reset(rng->device) ? "needs a reset" : "no answer within 10 s");
     return false;
   }
   return take(rng, got);

@@ -119,6 +119,21 @@ u64 virtio_offered_features(const struct virtio_device *device) {
   return high << 32 | virtio_read(device, REG_DEVICE_FEATURES);
 }
 
+bool virtio_needs_reset(struct virtio_device *device) {
+  /* Without a configuration interrupt there is nothing to ask: a register read is dear. */
+  if (!(irq_status[device->gsi] & INTERRUPT_CONFIG) ||
+      !(virtio_read(device, REG_STATUS) & STATUS_NEEDS_RESET)) {
+    return false;
+  }
+  if (!device->reset_wanted) {
+    device->reset_wanted = true;
+    event_begin("needs_reset");
+    event_number("device", device->index);
+    event_end();
+  }
+  return true;
+}
+
 bool virtio_reset(struct virtio_device *device) {
   virtio_write(device, REG_STATUS, 0);
   u64 deadline = deadline_in_us(RESET_TIMEOUT_US);
@@ -129,6 +144,7 @@ bool virtio_reset(struct virtio_device *device) {
     }
   }
   irq_status[device->gsi] = 0;
+  device->reset_wanted = false;
   return true;
 }
 

@@ -58,6 +58,7 @@ struct virtio_device {
   u32 type;
   u64 offered;
   u64 features; /* negotiated */
+  bool reset_wanted; /* and reported */
   u32 queue_count;
   u32 ring_room; /* entries to have memory for in each ring; 0: as many as the queue has */
   struct virtqueue *queues[QUEUES_MAX];
@@ -81,6 +82,8 @@ u32 virtio_config32(const struct virtio_device *device, u32 offset);
 u64 virtio_config64(const struct virtio_device *device, u32 offset);
 
 u64 virtio_offered_features(const struct virtio_device *device);
+/* Whether the device wants a reset (§2.1.2): it then serves nothing more. Tells the first time. */
+bool virtio_needs_reset(struct virtio_device *device);
 /* Reset until the device reads back 0; false when it never does. */
 bool virtio_reset(struct virtio_device *device);
 /* Reset up to FEATURES_OK, accepting what is offered of wanted. Reports failure. */

@@ -173,7 +173,7 @@ bool virtqueue_wait(struct virtqueue *queue, u64 deadline) {
       }
       return true;
     }
-    if (!kick && deadline_passed(deadline)) {
+    if (!kick && (deadline_passed(deadline) || virtio_needs_reset(queue->device))) {
       return false;
     }
     volatile u32 *notify = kick ? virtio_notify_register(queue->device) : NULL;

@@ -73,7 +73,10 @@ void virtqueue_kick(struct virtqueue *queue);
 bool virtqueue_has_used(const struct virtqueue *queue);
 /* Takes one used chain: its token, or NULL when there is none. A bad id or length is reported. */
 void *virtqueue_take(struct virtqueue *queue, u32 *written);
-/* Publishes, notifies if needed, and sleeps until something is used; false at the deadline. */
+/*
+ * Publishes, notifies if needed, and sleeps until something is used; false at the deadline, and as
+ * soon as the device wants a reset.
+ */
 bool virtqueue_wait(struct virtqueue *queue, u64 deadline);
 /* Asks for an interrupt at the next used entry; true when one is there already. */
 bool virtqueue_arm(struct virtqueue *queue);

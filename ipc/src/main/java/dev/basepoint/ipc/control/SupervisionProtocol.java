@@ -32,7 +32,9 @@ import dev.basepoint.ipc.control.proto.VmSaved;
 import dev.basepoint.ipc.control.proto.Warning;
 import dev.basepoint.ipc.linux.Fd;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** The supervision channel's messages on the wire: basepoint/supervision.proto. */
 public final class SupervisionProtocol
@@ -410,7 +412,13 @@ public final class SupervisionProtocol
             .map(
                 group ->
                     new SupervisionReply.Group(
-                        Decoding.text(group.getName()), group.getValuesMap()))
+                        Decoding.text(group.getName()), values(group.getValuesMap())))
             .toList());
+  }
+
+  private static Map<String, Long> values(Map<String, Long> untrusted) {
+    Map<String, Long> values = new HashMap<>();
+    untrusted.forEach((key, value) -> values.put(Decoding.text(key), value));
+    return values;
   }
 }

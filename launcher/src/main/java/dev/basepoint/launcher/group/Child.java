@@ -1,6 +1,7 @@
 package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.control.FrameChannel;
+import dev.basepoint.ipc.control.ProtocolException;
 import dev.basepoint.ipc.control.Requester;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionProtocol;
@@ -114,10 +115,10 @@ public final class Child implements AutoCloseable {
     SupervisionReply reply =
         call(new SupervisionRequest.Hello(SupervisionProtocol.VERSION, 0), timeout);
     if (!(reply instanceof SupervisionReply.Hello hello)) {
-      throw new IOException(name + " answered Hello with something else");
+      throw new ProtocolException(name + " answered Hello with something else");
     }
     if (!hello.role().equals(role.key())) {
-      throw new IOException(name + " says that its role is " + hello.role());
+      throw new ProtocolException(name + " says that its role is " + hello.role());
     }
     if (hello.version() != SupervisionProtocol.VERSION) {
       throw new IOException(
@@ -147,7 +148,7 @@ public final class Child implements AutoCloseable {
     byte[] order = jailed.order(policy, OnViolation.NOTIFY).toBytes();
     SupervisionReply reply = requester.call(new SupervisionRequest.EnterSandbox(order), timeout);
     if (!(reply instanceof SupervisionReply.Sandboxed(Fd listener)) || listener == null) {
-      throw new IOException(name + " did not enter its sandbox");
+      throw new ProtocolException(name + " did not enter its sandbox");
     }
     return Optional.of(new ViolationWatch(listener, policy, sandbox.level(), jailed, report));
   }
@@ -159,7 +160,7 @@ public final class Child implements AutoCloseable {
       if (listener != null) {
         listener.close();
       }
-      throw new IOException(name + " answered with a listener that nobody asked for");
+      throw new ProtocolException(name + " answered with a listener that nobody asked for");
     }
     return reply;
   }
@@ -229,6 +230,16 @@ public final class Child implements AutoCloseable {
       exit = process.awaitExit(System.nanoTime() + Duration.ofSeconds(10).toNanos());
     }
     return exit;
+  }
+
+  /** Waits for the process to end by itself; false if it has not within {@code patience}. */
+  boolean awaitEnd(Duration patience) {
+    try {
+      return process.awaitExit(System.nanoTime() + patience.toNanos()) != null;
+    } catch (IOException e) {
+      // Whether it has ended cannot be told, so it is treated as one that has not.
+      return false;
+    }
   }
 
   /** Kills the process at once. */

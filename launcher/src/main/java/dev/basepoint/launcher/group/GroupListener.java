@@ -24,6 +24,13 @@ public interface GroupListener {
   default void onViolation(Child child, Violation violation, boolean deadly) {}
 
   /**
+   * A child did with its supervision channel what no child may, and is being ended for it.
+   *
+   * @param what it did, to follow its name
+   */
+  default void onBreach(Child child, String what) {}
+
+  /**
    * A child ended.
    *
    * @param expected whether the group had asked it to

@@ -25,6 +25,9 @@ final class Judge {
     if (recorder.deadlyViolation().isPresent() && !(outcome instanceof GroupOutcome.Stopped)) {
       return new Judgement(Outcome.SANDBOX_VIOLATION, recorder.deadlyViolation().get());
     }
+    if (recorder.breach().isPresent() && !(outcome instanceof GroupOutcome.Stopped)) {
+      return new Judgement(Outcome.PROCESS_DIED, recorder.breach().get());
+    }
     return switch (outcome) {
       case GroupOutcome.Stopped(Outcome as) -> new Judgement(as, "all stopped");
       case GroupOutcome.TimedOut(long millis) ->

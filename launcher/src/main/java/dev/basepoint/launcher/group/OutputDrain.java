@@ -9,6 +9,8 @@ import java.lang.foreign.ValueLayout;
 
 /** Moves what a child wrote into its tail, so that the child never blocks on a full pipe. */
 final class OutputDrain {
+  private static final int PIPE_BYTES = 64 * 1024;
+
   private final Fd source;
   private final byte[] bytes;
   private final MemorySegment buffer;
@@ -21,9 +23,14 @@ final class OutputDrain {
     this.tail = tail;
   }
 
-  /** Reads what is there; returns false at the end. */
+  /**
+   * Reads what is there, up to a pipe's content: a child that never ceases to write must not keep
+   * the supervisor from everything else.
+   *
+   * @return false at the end
+   */
   boolean drain() {
-    while (true) {
+    for (int left = PIPE_BYTES; left > 0; left -= bytes.length) {
       long count = Syscalls.read(source.number(), buffer);
       if (count == -Errno.EAGAIN || count == -Errno.EINTR) {
         return true;
@@ -34,5 +41,6 @@ final class OutputDrain {
       MemorySegment.copy(buffer, ValueLayout.JAVA_BYTE, 0, bytes, 0, (int) count);
       tail.add(bytes, (int) count);
     }
+    return true;
   }
 }

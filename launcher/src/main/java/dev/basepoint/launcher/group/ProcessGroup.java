@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.group;
 
+import dev.basepoint.ipc.control.ChannelClosedException;
 import dev.basepoint.ipc.control.Requester;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionReply;
@@ -35,6 +36,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
 public final class ProcessGroup implements AutoCloseable {
   /** For a group that never ran, or whose run failed. */
   private static final Duration CLOSE_PATIENCE = Duration.ofMillis(700);
+
+  /** From the end of a child's channel to the end of the child itself. */
+  private static final Duration HANG_UP_PATIENCE = Duration.ofSeconds(2);
 
   private static final int TRAINING_ROUNDS = 4;
 
@@ -89,7 +93,7 @@ public final class ProcessGroup implements AutoCloseable {
   private void supervise() {
     try {
       loop.run();
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       outcome.completeExceptionally(e);
     }
   }
@@ -113,7 +117,8 @@ public final class ProcessGroup implements AutoCloseable {
     // A training run needs no VM of its own kind: the rehearsal goes every way there is.
     GroupMember member = Installation.isTraining() ? wanted.rehearsed(TRAINING_ROUNDS) : wanted;
     CompletableFuture<Child> self = new CompletableFuture<>();
-    Child child = Child.spawn(member, installation, sandbox, new ChildListener(self));
+    Child child =
+        Child.spawn(member, installation, sandbox, new ChildListener(self, member.role()));
     children.add(child);
     self.complete(child);
     listener.onSpawned(child);
@@ -338,17 +343,33 @@ public final class ProcessGroup implements AutoCloseable {
     }
   }
 
-  /** Passes on a child's events, once the child is known. */
+  private boolean isDevice(String name) {
+    return children.stream()
+        .anyMatch(child -> child.role() != Role.VMM_MAIN && child.name().equals(name));
+  }
+
+  /** Passes on a child's events, once the child is known, and holds it to the protocol. */
   private final class ChildListener implements Requester.Listener<SupervisionEvent> {
     private final CompletableFuture<Child> child;
+    private final ChildConduct conduct;
+    private boolean breached;
 
-    ChildListener(CompletableFuture<Child> child) {
+    ChildListener(CompletableFuture<Child> child, Role role) {
       this.child = child;
+      conduct = new ChildConduct(role, ProcessGroup.this::isDevice, System.nanoTime());
     }
 
     @Override
     public void onEvent(SupervisionEvent event) {
       Child source = child.join();
+      if (breached) {
+        return;
+      }
+      Optional<String> objection = conduct.objectionTo(event, System.nanoTime());
+      if (objection.isPresent()) {
+        breach(objection.get());
+        return;
+      }
       listener.onEvent(source, event);
       if (source == vmm && event instanceof SupervisionEvent.GuestStopped stopped) {
         outcome.complete(new GroupOutcome.GuestEnded(stopped.reason(), stopped.detail()));
@@ -358,10 +379,25 @@ public final class ProcessGroup implements AutoCloseable {
     @Override
     public void onClosed(IOException cause) {
       Child source = child.join();
-      if (!stopping && cause instanceof dev.basepoint.ipc.control.ProtocolException) {
-        // A child that breaks the protocol gets no second chance.
-        source.kill();
+      if (stopping || breached || retired.contains(source)) {
+        return;
       }
+      if (cause instanceof ChannelClosedException) {
+        // How a process ends as well. One that does not would be out of anybody's control.
+        if (!source.awaitEnd(HANG_UP_PATIENCE)) {
+          breach("closed its supervision channel and went on");
+        }
+        return;
+      }
+      breach("broke the supervision protocol: " + cause.getMessage());
+    }
+
+    /** A child that breaks the protocol gets no second chance. */
+    private void breach(String what) {
+      Child source = child.join();
+      breached = true;
+      listener.onBreach(source, what);
+      source.kill();
     }
   }
 

@@ -24,6 +24,7 @@ final class RunRecorder implements GroupListener {
   private final Set<String> notices = ConcurrentHashMap.newKeySet();
   private final Map<Child, Integer> violations = new ConcurrentHashMap<>();
   private final AtomicReference<String> deadlyViolation = new AtomicReference<>();
+  private final AtomicReference<String> breach = new AtomicReference<>();
 
   /**
    * @param vm the VM's name, which may change before the VM runs
@@ -88,6 +89,13 @@ final class RunRecorder implements GroupListener {
   }
 
   @Override
+  public void onBreach(Child child, String what) {
+    String text = child.role().module() + " of " + child.name() + " " + what;
+    breach.compareAndSet(null, text);
+    listener.onWarning(text + "; it is ended");
+  }
+
+  @Override
   public void onExit(Child child, ChildProcess.Exit exit, boolean expected, String output) {
     if (expected && exit.status() == 0) {
       return;
@@ -119,6 +127,11 @@ final class RunRecorder implements GroupListener {
   /** The first violation that a process was ended for, as one sentence. */
   Optional<String> deadlyViolation() {
     return Optional.ofNullable(deadlyViolation.get());
+  }
+
+  /** The first thing that a process was ended for other than a violation, as one sentence. */
+  Optional<String> breach() {
+    return Optional.ofNullable(breach.get());
   }
 
   /** Devices that vmm-main gave up, and why. */

@@ -1,5 +1,8 @@
 package dev.basepoint.launcher.group;
 
+import dev.basepoint.ipc.control.ChannelClosedException;
+import dev.basepoint.ipc.control.ProtocolException;
+import dev.basepoint.ipc.control.RequestFailedException;
 import dev.basepoint.ipc.linux.Errno;
 import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.launcher.cli.CommandException;
@@ -17,11 +20,17 @@ public final class StartFailure {
   }
 
   private static ExitCode exitCode(IOException failure) {
-    if (failure instanceof JailException) {
-      return ExitCode.HOST_UNSUITABLE;
-    }
-    Throwable errno = failure instanceof ErrnoException ? failure : failure.getCause();
-    return errno instanceof ErrnoException e ? exitCode(e.errno()) : ExitCode.SYSTEM_ERROR;
+    return switch (failure) {
+      case JailException _ -> ExitCode.HOST_UNSUITABLE;
+      case ErrnoException e -> exitCode(e.errno());
+      case ChannelClosedException _, ProtocolException _ -> ExitCode.PROCESS_DIED;
+      case RequestFailedException e when e.code() == RequestFailedException.Code.DEADLINE ->
+          ExitCode.TIMED_OUT;
+      default ->
+          failure.getCause() instanceof ErrnoException cause
+              ? exitCode(cause.errno())
+              : ExitCode.SYSTEM_ERROR;
+    };
   }
 
   private static ExitCode exitCode(int errno) {

@@ -7,6 +7,9 @@ import java.util.List;
 
 /** What happened when, from the command's start on; every process's times are on one clock. */
 public final class Timeline {
+  /** Many times what a run has to tell; a child cannot make the launcher grow with more. */
+  private static final int ENTRIES_MAX = 16_384;
+
   private long startNanos;
   private final List<Entry> entries = new ArrayList<>();
 
@@ -50,9 +53,17 @@ public final class Timeline {
     mark(source, event, System.nanoTime());
   }
 
-  /** Adds an event of moment {@code monotonicNanos}. */
+  /**
+   * Adds an event.
+   *
+   * @param monotonicNanos when; a moment to come, or one before the command, is a child's mistake
+   *     or lie and is brought into the run
+   */
   public synchronized void mark(String source, String event, long monotonicNanos) {
-    entries.add(new Entry(source, event, millis(monotonicNanos)));
+    if (entries.size() < ENTRIES_MAX) {
+      long moment = Math.clamp(monotonicNanos, startNanos, System.nanoTime());
+      entries.add(new Entry(source, event, millis(moment)));
+    }
   }
 
   /** Milliseconds from the start to {@code monotonicNanos}. */

@@ -157,8 +157,8 @@ public final class Vm implements AutoCloseable {
    * Lets the VM run; to be called once.
    *
    * @param devices whose disks the result is to speak about; they stay the caller's
-   * @throws IOException if that fails for another reason than a request to stop or a sandbox
-   *     violation, which are results; nothing of the VM is left then
+   * @throws IOException if that fails for another reason than a request to stop or a process that
+   *     did what it must not, which are results; nothing of the VM is left then
    */
   public void start(List<DevicePlan> devices, Launch launch) throws IOException {
     started = true;
@@ -203,7 +203,7 @@ public final class Vm implements AutoCloseable {
     if (stopAs != null) {
       return new GroupOutcome.Stopped(stopAs);
     }
-    return recorder.deadlyViolation().isPresent()
+    return recorder.deadlyViolation().isPresent() || recorder.breach().isPresent()
         ? new GroupOutcome.ChildLost("a process", failure.getMessage())
         : null;
   }

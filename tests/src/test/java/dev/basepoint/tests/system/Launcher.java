@@ -22,6 +22,7 @@ final class Launcher implements AutoCloseable {
   /** Longer than any healthy run on a slow, busy machine. */
   static final long PATIENCE_SECONDS = 180;
 
+  private static final String REPORT = "@probe ";
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
   private final Process process;
@@ -66,13 +67,18 @@ final class Launcher implements AutoCloseable {
 
   /** The launcher's jar, or null before the build's package phase. */
   static Path jar() throws IOException {
-    Path target = root().resolve("launcher/target");
+    return jar("launcher");
+  }
+
+  /** A module's self-contained jar, or null before the build's package phase. */
+  static Path jar(String module) throws IOException {
+    Path target = root().resolve(module).resolve("target");
     if (!Files.isDirectory(target)) {
       return null;
     }
     try (Stream<Path> files = Files.list(target)) {
       return files
-          .filter(file -> file.getFileName().toString().matches("launcher-.*-all\\.jar"))
+          .filter(file -> file.getFileName().toString().matches(module + "-.*-all\\.jar"))
           .findFirst()
           .orElse(null);
     }
@@ -152,9 +158,22 @@ final class Launcher implements AutoCloseable {
   /** Waits for a probe guest's event. */
   JsonNode awaitEvent(String kind) throws Exception {
     String line =
-        awaitLine(
-            text -> text.startsWith("@probe ") && text.contains("\"event\":\"" + kind + "\""));
-    return MAPPER.readTree(line.substring("@probe ".length()));
+        awaitLine(text -> text.startsWith(REPORT) && text.contains("\"event\":\"" + kind + "\""));
+    return MAPPER.readTree(line.substring(REPORT.length()));
+  }
+
+  /** The probe guest's events of one kind so far, if its console is shown. */
+  synchronized List<JsonNode> events(String kind) throws IOException {
+    List<JsonNode> events = new ArrayList<>();
+    for (String line : out) {
+      if (line.startsWith(REPORT)) {
+        JsonNode event = MAPPER.readTree(line.substring(REPORT.length()));
+        if (event.path("event").asText().equals(kind)) {
+          events.add(event);
+        }
+      }
+    }
+    return events;
   }
 
   int awaitExit() throws Exception {
@@ -184,6 +203,14 @@ final class Launcher implements AutoCloseable {
   /** Pids of the processes that the launcher started. */
   List<Long> children() {
     return process.children().map(ProcessHandle::pid).toList();
+  }
+
+  /** Command lines of all processes of the host that mention {@code path}. */
+  static List<String> processesThatMention(Path path) {
+    return ProcessHandle.allProcesses()
+        .flatMap(process -> process.info().commandLine().stream())
+        .filter(line -> line.contains(path.toString()))
+        .toList();
   }
 
   void interrupt() throws Exception {

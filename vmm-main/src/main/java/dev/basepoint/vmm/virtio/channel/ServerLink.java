@@ -1,6 +1,7 @@
 package dev.basepoint.vmm.virtio.channel;
 
 import dev.basepoint.ipc.control.DeviceEvent;
+import dev.basepoint.ipc.control.EventBudget;
 import dev.basepoint.ipc.control.Requester;
 import dev.basepoint.ipc.linux.Epoll;
 import dev.basepoint.ipc.linux.EventFd;
@@ -11,12 +12,16 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The session with the present device server, if there is one, and whatever listens to that server.
  * Belongs to the control thread.
  */
 final class ServerLink {
+  private static final int EVENTS_BURST = 64;
+  private static final long NANOS_PER_EVENT = TimeUnit.MILLISECONDS.toNanos(50);
+
   private final String name;
   private final Deadlines deadlines;
   private final DeviceState state;
@@ -88,7 +93,8 @@ final class ServerLink {
 
   /** Hears one server, on the thread that reads its channel. */
   private final class Listener implements Requester.Listener<DeviceEvent> {
-    private final EventBudget budget = new EventBudget(System.nanoTime());
+    private final EventBudget budget =
+        new EventBudget(EVENTS_BURST, NANOS_PER_EVENT, System.nanoTime());
     private boolean open;
     private boolean retired;
     private IOException closedEarly;
