@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import dev.basepoint.launcher.group.Installation;
+import dev.basepoint.launcher.group.SandboxLevel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -22,18 +23,22 @@ import java.util.concurrent.TimeUnit;
  * disk, a network card and an entropy source, in turn with QEMU's microvm, the same devices and the
  * same guest file.
  */
-final class ColdStart {
+final class ColdStart implements AutoCloseable {
   private static final String GUEST =
       "launcher/src/main/resources/dev/basepoint/launcher/guest/probe-guest.elf";
   private static final String NAME = "coldstart";
   private static final String FIRST_BYTE = NAME + ".firstSerialByte";
+
+  /** The milestone of the guest's ready doorbell: all devices are up. */
+  static final String READY = "guest.ready";
+
   private static final long RUN_SECONDS_MAX = 120;
 
   private final Installation installation;
   private final Path directory;
 
   /**
-   * @param directory for the manifest and QEMU's disk; the caller removes it
+   * @param directory for the manifest and QEMU's disk; removed in the end
    */
   ColdStart(Installation installation, Path directory) throws IOException {
     this.installation = installation;
@@ -44,7 +49,7 @@ final class ColdStart {
         version: 1
         name: %s
         memory: 64MiB
-        cmdline: probe=poweroff
+        cmdline: ready=doorbell probe=poweroff
         console: none
         devices:
           - type: blk
@@ -66,13 +71,15 @@ final class ColdStart {
   }
 
   /** Milliseconds from the command's start to each milestone of one run of ours. */
-  SequencedMap<String, Double> ours() throws IOException, InterruptedException {
+  SequencedMap<String, Double> ours(SandboxLevel sandbox) throws IOException, InterruptedException {
     Process process =
         new ProcessBuilder(
                 installation.root().resolve("vmm-launch").toString(),
                 "run",
                 manifest().toString(),
-                "--json")
+                "--json",
+                "--sandbox",
+                sandbox.key())
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
     process.getOutputStream().close();
@@ -82,8 +89,9 @@ final class ColdStart {
       throw new IOException("vmm-launch run failed: " + output.strip());
     }
     SequencedMap<String, Double> timings = timings(output);
-    if (!timings.containsKey(FIRST_BYTE)) {
-      throw new IOException("vmm-launch run reports no first byte: " + output.strip());
+    if (!timings.containsKey(FIRST_BYTE) || !timings.containsKey(READY)) {
+      throw new IOException(
+          "vmm-launch run reports no first byte or no ready doorbell: " + output.strip());
     }
     return timings;
   }
@@ -187,6 +195,13 @@ final class ColdStart {
     SequencedMap<String, Sample> samples = new LinkedHashMap<>();
     millis.forEach((milestone, values) -> samples.put(milestone, Sample.of(values)));
     return samples;
+  }
+
+  @Override
+  public void close() throws IOException {
+    Files.deleteIfExists(manifest());
+    Files.deleteIfExists(disk());
+    Files.deleteIfExists(directory);
   }
 
   /** The time to the first byte of each run. */

@@ -25,12 +25,21 @@ public record Sample(double[] sortedMillis) {
   }
 
   SequencedMap<String, Object> toJson() {
+    return toJson("ms", 1);
+  }
+
+  /** As {@link #toJson}, for what takes less than a millisecond. */
+  SequencedMap<String, Object> toMicrosJson() {
+    return toJson("us", 1000);
+  }
+
+  private SequencedMap<String, Object> toJson(String unit, double perMilli) {
     SequencedMap<String, Object> json = new LinkedHashMap<>();
     json.put("count", count());
-    json.put("min_ms", rounded(sortedMillis[0]));
-    json.put("p50_ms", rounded(percentile(50)));
-    json.put("p99_ms", rounded(percentile(99)));
-    json.put("max_ms", rounded(sortedMillis[sortedMillis.length - 1]));
+    json.put("min_" + unit, rounded(perMilli * sortedMillis[0]));
+    json.put("p50_" + unit, rounded(perMilli * percentile(50)));
+    json.put("p99_" + unit, rounded(perMilli * percentile(99)));
+    json.put("max_" + unit, rounded(perMilli * sortedMillis[sortedMillis.length - 1]));
     return json;
   }
 

@@ -1,6 +1,7 @@
 package dev.basepoint.launcher.bench;
 
 import dev.basepoint.launcher.group.Installation;
+import dev.basepoint.launcher.group.SandboxLevel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,14 +64,13 @@ public final class StartBench {
   public static Result run(Installation installation, int count, Consumer<String> progress)
       throws IOException, InterruptedException {
     Path directory = Files.createTempDirectory("vmm-bench-");
-    try {
-      ColdStart starts = new ColdStart(installation, directory);
+    try (ColdStart starts = new ColdStart(installation, directory)) {
       List<SequencedMap<String, Double>> ours = new ArrayList<>();
       Map<String, List<Double>> qemu = new TreeMap<>();
       for (int run = 0; run <= count; run++) {
         progress.accept("cold start " + run + " of " + count);
         boolean counted = run > 0;
-        SequencedMap<String, Double> timings = starts.ours();
+        SequencedMap<String, Double> timings = starts.ours(SandboxLevel.STRICT);
         if (counted) {
           ours.add(timings);
         }
@@ -86,11 +86,6 @@ public final class StartBench {
       Map<String, SequencedMap<String, Object>> peers = new TreeMap<>();
       qemu.forEach((accelerator, values) -> peers.put(accelerator, Sample.of(values).toJson()));
       return new Result(Host.read(), ColdStart.firstBytes(ours).toJson(), milestones, peers);
-    } finally {
-      for (String file : List.of("coldstart.yaml", "disk.img")) {
-        Files.deleteIfExists(directory.resolve(file));
-      }
-      Files.deleteIfExists(directory);
     }
   }
 }

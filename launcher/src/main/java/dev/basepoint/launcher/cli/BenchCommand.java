@@ -1,11 +1,13 @@
 package dev.basepoint.launcher.cli;
 
 import dev.basepoint.launcher.bench.RoleBench;
+import dev.basepoint.launcher.bench.SandboxBench;
 import dev.basepoint.launcher.bench.StartBench;
 import dev.basepoint.launcher.cli.syntax.Arguments;
 import dev.basepoint.launcher.cli.syntax.Command;
 import dev.basepoint.launcher.cli.syntax.Option;
 import dev.basepoint.launcher.group.Installation;
+import dev.basepoint.launcher.group.SandboxLevel;
 import dev.basepoint.launcher.output.Json;
 import dev.basepoint.launcher.output.Progress;
 import dev.basepoint.launcher.output.Table;
@@ -61,7 +63,18 @@ final class BenchCommand {
                 List.of(),
                 List.of("vmm-launch bench shadow"),
                 List.of(),
-                _ -> bench.role(SHADOW_BENCH))),
+                _ -> bench.role(SHADOW_BENCH)),
+            new Command(
+                "sandbox",
+                "What the sandbox costs: a VM's start at each level, and a disk request with and"
+                    + " without the system call filter.",
+                List.of(COUNT, Commands.JSON),
+                List.of(),
+                List.of(
+                    "vmm-launch bench sandbox --count 20",
+                    "vmm-launch bench sandbox --json | jq .blk_read_4k_depth_1"),
+                List.of(),
+                bench::sandbox)),
         null);
   }
 
@@ -88,6 +101,52 @@ final class BenchCommand {
     return ExitCode.OK.code();
   }
 
+  private int sandbox(Arguments arguments) throws Exception {
+    SandboxBench.Result result;
+    try (Progress progress = new Progress(context.terminal())) {
+      result = SandboxBench.run(Installation.current(), count(arguments), progress::step);
+    }
+    if (Commands.json(arguments)) {
+      context.terminal().out().println(Json.write(result.toJson()));
+    } else {
+      print(result);
+    }
+    return ExitCode.OK.code();
+  }
+
+  private void print(SandboxBench.Result result) {
+    Terminal terminal = context.terminal();
+    Table starts =
+        figures("start to the guest's ready doorbell", "ms").column("to off", Table.Align.RIGHT);
+    result
+        .starts()
+        .forEach(
+            (level, figures) ->
+                row(starts, level.key(), figures, "ms", "" + result.startRatio(level)));
+    starts.print(terminal);
+    terminal.out().println();
+    Table requests = figures("read of 4 KiB, one at a time", "us");
+    requests.column("with / without", Table.Align.RIGHT);
+    row(
+        requests,
+        "with seccomp (strict)",
+        result.requests().get(SandboxLevel.STRICT),
+        "us",
+        "" + result.requestRatio());
+    row(requests, "without (off)", result.requests().get(SandboxLevel.OFF), "us", "");
+    requests.print(terminal);
+    terminal.out().println();
+    terminal.out().println(result.host().describe());
+  }
+
+  private static Table figures(String what, String unit) {
+    return new Table()
+        .column(what, Table.Align.LEFT)
+        .column("runs", Table.Align.RIGHT)
+        .column("p50 " + unit, Table.Align.RIGHT)
+        .column("p99 " + unit, Table.Align.RIGHT);
+  }
+
   private static int count(Arguments arguments) throws CommandException {
     String text = arguments.value(COUNT).orElse("10");
     if (!text.matches("[0-9]{1,5}")
@@ -102,13 +161,8 @@ final class BenchCommand {
   private void print(StartBench.Result result) {
     Terminal terminal = context.terminal();
     Table table =
-        new Table()
-            .column("to the guest's first byte", Table.Align.LEFT)
-            .column("runs", Table.Align.RIGHT)
-            .column("p50 ms", Table.Align.RIGHT)
-            .column("p99 ms", Table.Align.RIGHT)
-            .column("ours / theirs", Table.Align.RIGHT);
-    row(table, "vmm-launch run, 5 processes", result.start(), "");
+        figures("to the guest's first byte", "ms").column("ours / theirs", Table.Align.RIGHT);
+    row(table, "vmm-launch run, 5 processes", result.start(), "ms", "");
     result
         .qemu()
         .forEach(
@@ -117,6 +171,7 @@ final class BenchCommand {
                     table,
                     "QEMU microvm, " + accelerator,
                     figures,
+                    "ms",
                     Double.toString(result.ratio(accelerator))));
     table.print(terminal);
     Table steps =
@@ -132,12 +187,13 @@ final class BenchCommand {
     terminal.out().println(result.host().describe());
   }
 
-  private static void row(Table table, String name, Map<String, Object> figures, String ratio) {
+  private static void row(
+      Table table, String name, Map<String, Object> figures, String unit, String ratio) {
     table.row(
         name,
         String.valueOf(figures.get("count")),
-        String.valueOf(figures.get("p50_ms")),
-        String.valueOf(figures.get("p99_ms")),
+        String.valueOf(figures.get("p50_" + unit)),
+        String.valueOf(figures.get("p99_" + unit)),
         ratio);
   }
 }
