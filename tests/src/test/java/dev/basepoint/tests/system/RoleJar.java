@@ -15,6 +15,7 @@ import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -66,6 +67,8 @@ final class RoleJar {
         addAllBeside(known, target, names);
       }
     }
+    // Whoever's umask it is: the children read it under uids of their own.
+    Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rw-r--r--"));
   }
 
   /** The class with a call of the intruder at the head of its main method. */
