@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 
@@ -39,13 +40,37 @@ public final class ForkCounter implements AutoCloseable {
 
   /** Opens the counter of the template made at {@code created}; an earlier making's is reset. */
   static ForkCounter open(Path path, Instant created) throws IOException {
-    Fd file =
-        OpenFile.open(
-            path.toString(),
-            OpenFile.O_RDWR | OpenFile.O_CREAT | OpenFile.O_NOFOLLOW,
-            OWNER_READ_WRITE);
-    ForkCounter counter = new ForkCounter(file);
-    MemorySegment record = counter.record;
+    ForkCounter counter =
+        new ForkCounter(
+            OpenFile.open(
+                path.toString(),
+                OpenFile.O_RDWR | OpenFile.O_CREAT | OpenFile.O_NOFOLLOW,
+                OWNER_READ_WRITE));
+    boolean complete = false;
+    try {
+      counter.load(created);
+      complete = true;
+      return counter;
+    } finally {
+      if (!complete) {
+        counter.close();
+      }
+    }
+  }
+
+  /** What such a counter says, without making one. */
+  static long read(Path path, Instant created) throws IOException {
+    if (!Files.exists(path)) {
+      return 0;
+    }
+    try (ForkCounter counter =
+        new ForkCounter(OpenFile.open(path.toString(), OpenFile.O_RDONLY | OpenFile.O_NOFOLLOW))) {
+      counter.load(created);
+      return counter.count();
+    }
+  }
+
+  private void load(Instant created) throws IOException {
     long count =
         ErrnoException.check(Syscalls.pread(file.number(), record, 0), "read the fork counter");
     if (count != SIZE_BYTES
@@ -55,7 +80,6 @@ public final class ForkCounter implements AutoCloseable {
       record.set(ValueLayout.JAVA_LONG, NANOS, created.getNano());
       record.set(ValueLayout.JAVA_LONG, FORKS, 0);
     }
-    return counter;
   }
 
   /** Forks counted so far. */

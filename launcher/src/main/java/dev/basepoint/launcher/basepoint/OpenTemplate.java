@@ -344,7 +344,9 @@ public final class OpenTemplate implements AutoCloseable {
     try {
       opened.add(openBase(disk));
       for (String layer : disk.layers()) {
-        opened.add(openFile(layer));
+        Fd file = openFile(layer);
+        opened.add(file);
+        read(layer, file, (_, _) -> {});
       }
       complete = true;
       return new FrozenDisk(disk.device(), opened.getFirst(), opened.subList(1, opened.size()));

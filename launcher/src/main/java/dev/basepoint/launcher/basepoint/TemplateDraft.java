@@ -1,5 +1,6 @@
 package dev.basepoint.launcher.basepoint;
 
+import dev.basepoint.ipc.disk.Overlay;
 import dev.basepoint.ipc.linux.Errno;
 import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
@@ -90,6 +91,28 @@ public final class TemplateDraft implements AutoCloseable {
     return tenant;
   }
 
+  /** Opens a file of the draft for reading. */
+  Fd open(String file) throws IOException {
+    return OpenFile.open(
+        temporary.resolve(file).toString(), OpenFile.O_RDONLY | OpenFile.O_NOFOLLOW);
+  }
+
+  /** Completes an overlay of {@link #create}: nothing is written to it any more, ever. */
+  void freeze(String file) throws IOException {
+    storing(
+        () -> {
+          try (Fd fd =
+                  OpenFile.open(
+                      temporary.resolve(file).toString(), OpenFile.O_RDWR | OpenFile.O_NOFOLLOW);
+              Overlay overlay = Overlay.open(fd)) {
+            if (!overlay.isFrozen()) {
+              overlay.freeze();
+            }
+          }
+        });
+    seal(file);
+  }
+
   /**
    * Makes an empty file that somebody else will fill, open for reading and writing; {@link #seal}
    * completes it.
@@ -105,7 +128,7 @@ public final class TemplateDraft implements AutoCloseable {
    */
   public void seal(String file) throws IOException {
     Path path = temporary.resolve(file);
-    try (Fd fd = OpenFile.open(path.toString(), OpenFile.O_RDONLY | OpenFile.O_NOFOLLOW)) {
+    try (Fd fd = open(file)) {
       contents.put(file, SparseReader.digest(fd));
     }
     storing(() -> files.sync(path));
@@ -127,7 +150,7 @@ public final class TemplateDraft implements AutoCloseable {
   /** Adds a text file. */
   public void add(String file, String text) throws IOException {
     write(file, text);
-    try (Fd fd = OpenFile.open(temporary.resolve(file).toString(), OpenFile.O_RDONLY)) {
+    try (Fd fd = open(file)) {
       contents.put(file, SparseReader.digest(fd));
     }
   }

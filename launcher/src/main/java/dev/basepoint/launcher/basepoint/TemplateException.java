@@ -1,6 +1,7 @@
 package dev.basepoint.launcher.basepoint;
 
 import java.io.IOException;
+import java.util.Locale;
 
 /** A template that cannot be made, used or removed: why, and what to do about it. */
 public final class TemplateException extends IOException {
@@ -29,7 +30,14 @@ public final class TemplateException extends IOException {
     /** The VM has a device or a disk that cannot be captured. */
     NOT_CAPTURABLE,
     /** The guest did not reach its ready point. */
-    NOT_READY
+    NOT_READY,
+    /** Somebody asked to stop. */
+    CANCELLED;
+
+    /** The reason's word in JSON. */
+    public String key() {
+      return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
   }
 
   private final Reason reason;

@@ -2,25 +2,33 @@ package dev.basepoint.launcher.basepoint;
 
 import dev.basepoint.launcher.cli.CommandException;
 import dev.basepoint.launcher.cli.ExitCode;
+import dev.basepoint.launcher.group.StartFailure;
+import java.io.IOException;
 
-/** Says what the refusal of a template means for the command that wanted it. */
+/** Says what a refusal means for the command that met it. */
 public final class TemplateFailure {
   private TemplateFailure() {}
 
-  /** The refusal with its exit code. */
-  public static CommandException of(TemplateException refusal) {
-    ExitCode code =
-        switch (refusal.reason()) {
-          case UNKNOWN -> ExitCode.NOT_FOUND;
-          case NAME_TAKEN -> ExitCode.NAME_TAKEN;
-          case BUSY -> ExitCode.WRONG_STATE;
-          case OTHER_TENANT -> ExitCode.PERMISSION_DENIED;
-          case DAMAGED, NEWER, BASE_CHANGED, NOT_CAPTURABLE -> ExitCode.INPUT_INVALID;
-          case FOREIGN -> ExitCode.HOST_UNSUITABLE;
-          case EXHAUSTED -> ExitCode.LIMIT_REACHED;
-          case STORAGE_FULL -> ExitCode.SYSTEM_ERROR;
-          case NOT_READY -> ExitCode.TIMED_OUT;
-        };
-    return new CommandException(code, refusal.getMessage(), refusal);
+  /** The failure with its exit code. */
+  public static CommandException of(IOException failure) {
+    return failure instanceof TemplateException refusal
+        ? new CommandException(exitCode(refusal.reason()), refusal.getMessage(), refusal)
+        : StartFailure.of(failure);
+  }
+
+  private static ExitCode exitCode(TemplateException.Reason reason) {
+    return switch (reason) {
+      case UNKNOWN -> ExitCode.NOT_FOUND;
+      case NAME_TAKEN -> ExitCode.NAME_TAKEN;
+      case BUSY -> ExitCode.WRONG_STATE;
+      case OTHER_TENANT -> ExitCode.PERMISSION_DENIED;
+      case DAMAGED -> ExitCode.TEMPLATE_DAMAGED;
+      case FOREIGN, NEWER, BASE_CHANGED -> ExitCode.TEMPLATE_UNFIT;
+      case EXHAUSTED -> ExitCode.LIMIT_REACHED;
+      case STORAGE_FULL -> ExitCode.STORAGE_FULL;
+      case NOT_CAPTURABLE -> ExitCode.NOT_CAPTURABLE;
+      case NOT_READY -> ExitCode.TIMED_OUT;
+      case CANCELLED -> ExitCode.INTERRUPTED;
+    };
   }
 }

@@ -220,6 +220,11 @@ public final class TemplateStore {
     return ForkCounter.open(directory.resolve(FORKS + template.name()), template.created());
   }
 
+  /** How many forks of {@code template}, which must be in this store, were counted. */
+  public long forkCount(Template template) throws IOException {
+    return ForkCounter.read(directory.resolve(FORKS + template.name()), template.created());
+  }
+
   StoreLock lock() throws IOException {
     return StoreLock.acquire(directory.resolve(".lock"));
   }

@@ -55,6 +55,7 @@ final class Commands {
     List<Command> commands = new ArrayList<>(List.of(demo(context), run(context)));
     commands.addAll(DaemonCommands.all(context));
     commands.addAll(ForkCommands.all(context));
+    commands.add(BasepointCommands.command(context));
     commands.add(validate(context));
     commands.add(doctor(context));
     commands.add(DeviceCommand.command(context));

@@ -14,17 +14,23 @@ public enum ExitCode {
   SYSTEM_ERROR(71, "the operating system refused a request"),
   TOOLCHAIN_MISSING(72, "the start script found no JDK 25 or no Maven"),
   BUILD_FAILED(73, "the start script could not build the program; see .build/build.log"),
+  STORAGE_FULL(74, "the disk of the state directory is full; nothing was left behind"),
   TIMED_OUT(75, "a deadline passed: a process did not start, or the guest ran too long"),
   PERMISSION_DENIED(77, "a permission is missing, for example on /dev/kvm"),
   GUEST_FAILED(80, "the guest crashed or reported a failure"),
   PROCESS_DIED(81, "a process of the VM ended unexpectedly"),
   SANDBOX_VIOLATION(82, "a process of the VM was ended for leaving its sandbox"),
-  NOT_FOUND(83, "the daemon has nothing of that name"),
+  NOT_FOUND(83, "nothing has that name"),
   NAME_TAKEN(84, "the name is in use"),
   WRONG_STATE(85, "what was asked for does not fit the present state"),
-  LIMIT_REACHED(86, "the daemon's limit or memory budget, or the host's memory, is exhausted"),
+  LIMIT_REACHED(
+      86, "a limit is reached: the daemon's, the host's memory, or a template's forks or age"),
   NO_DAEMON(87, "no daemon serves the state directory, or the connection to it broke"),
   DAEMON_RUNS(88, "another daemon serves the state directory already"),
+  TEMPLATE_DAMAGED(89, "a template or snapshot is damaged: some byte is not what was stored"),
+  TEMPLATE_UNFIT(
+      90, "a template or snapshot does not fit this host's CPU, this version or its base images"),
+  NOT_CAPTURABLE(91, "the VM has a device or disk that no template or snapshot can capture"),
   INTERRUPTED(130, "stopped by Ctrl-C"),
   TERMINATED(143, "stopped by SIGTERM");
 

@@ -31,12 +31,24 @@ public final class BackEnds {
   private static final int OWNER_READ_WRITE = 0600;
 
   private final Duration peerTimeout;
+  private final DiskOpener disks;
 
   /**
    * @param peerTimeout how long to wait for the peer of a listening stream socket
+   * @param disks opens the disks
+   */
+  public BackEnds(Duration peerTimeout, DiskOpener disks) {
+    this.peerTimeout = peerTimeout;
+    this.disks = disks;
+  }
+
+  /**
+   * Opens disks that are written in place.
+   *
+   * @param peerTimeout how long to wait for the peer of a listening stream socket
    */
   public BackEnds(Duration peerTimeout) {
-    this.peerTimeout = peerTimeout;
+    this(peerTimeout, BackEnds::openBlk);
   }
 
   /**
@@ -46,7 +58,7 @@ public final class BackEnds {
    */
   public DevicePlan open(DeviceSpec spec) throws IOException {
     return switch (spec) {
-      case BlkSpec blk -> openBlk(blk);
+      case BlkSpec blk -> disks.open(blk);
       case NetSpec net -> openNet(net);
       case RngSpec rng ->
           new DevicePlan.Rng(
@@ -54,7 +66,8 @@ public final class BackEnds {
     };
   }
 
-  private static DevicePlan.Blk openBlk(BlkSpec blk) throws IOException {
+  /** Opens a disk that is written in place. */
+  static DevicePlan.Blk openBlk(BlkSpec blk) throws IOException {
     boolean direct = blk.cache() == CacheMode.DIRECT;
     int flags =
         (blk.readOnly() ? OpenFile.O_RDONLY : OpenFile.O_RDWR) | (direct ? OpenFile.O_DIRECT : 0);

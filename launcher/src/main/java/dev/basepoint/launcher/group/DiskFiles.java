@@ -11,7 +11,7 @@ import java.util.List;
  * @param image the disk, or what lies below {@code layers}
  * @param layers overlays upon it, bottom to top
  */
-record DiskFiles(Fd image, List<Fd> layers) implements AutoCloseable {
+public record DiskFiles(Fd image, List<Fd> layers) implements AutoCloseable {
   /** Descriptors of its own for the files of {@code disk}. */
   static DiskFiles of(DevicePlan.Blk disk) throws IOException {
     List<Fd> layers = new ArrayList<>();

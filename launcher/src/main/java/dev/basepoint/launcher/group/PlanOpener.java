@@ -25,16 +25,23 @@ public final class PlanOpener {
 
   private PlanOpener() {}
 
+  /** Opens a plan whose disks are written in place; see the other method. */
+  public static GroupPlan open(VmManifest manifest, Fd consoleInput, Fd consoleOutput)
+      throws IOException {
+    return open(manifest, consoleInput, consoleOutput, BackEnds::openBlk);
+  }
+
   /**
    * Opens a plan.
    *
    * @param consoleInput owned by the plan from now on, or null
    * @param consoleOutput owned by the plan from now on
+   * @param disks opens the disks
    * @throws IOException naming the device and path, if something cannot be opened; nothing stays
    *     open then
    */
-  public static GroupPlan open(VmManifest manifest, Fd consoleInput, Fd consoleOutput)
-      throws IOException {
+  public static GroupPlan open(
+      VmManifest manifest, Fd consoleInput, Fd consoleOutput, DiskOpener disks) throws IOException {
     List<Fd> opened = new ArrayList<>();
     List<DevicePlan> devices = new ArrayList<>();
     opened.add(consoleOutput);
@@ -52,7 +59,7 @@ public final class PlanOpener {
         initrd = OpenFile.open(manifest.initrd().get().toString(), OpenFile.O_RDONLY);
         opened.add(initrd);
       }
-      BackEnds backEnds = new BackEnds(Duration.ofMillis(manifest.timeouts().startMillis()));
+      BackEnds backEnds = new BackEnds(Duration.ofMillis(manifest.timeouts().startMillis()), disks);
       for (DeviceSpec device : manifest.devices()) {
         devices.add(backEnds.open(device));
       }

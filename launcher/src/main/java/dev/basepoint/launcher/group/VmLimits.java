@@ -30,7 +30,8 @@ final class VmLimits {
         "limit as",
         memoryBytes + windows + JVM_ADDRESS_BYTES,
         "cgroup memory.max",
-        memoryBytes + windows + JVM_MEMORY_BYTES);
+        // Twice the RAM: what a VM saves of itself is charged to it until it has ended.
+        2 * memoryBytes + windows + JVM_MEMORY_BYTES);
   }
 
   /** For the server of {@code device}. */

@@ -28,4 +28,10 @@ public record BasepointSpec(
           OptionalLong.empty(),
           1,
           OptionalLong.empty());
+
+  /** The same, with something else that says that the guest is ready. */
+  public BasepointSpec withReady(ReadyPoint otherReady) {
+    return new BasepointSpec(
+        otherReady, timeoutMillis, maxForks, maxAgeMillis, pool, memoryBudgetBytes);
+  }
 }

@@ -68,4 +68,19 @@ public record VmManifest(
         basepoint,
         timeouts);
   }
+
+  /** The same VM that becomes a template in another way. */
+  public VmManifest withBasepoint(BasepointSpec otherBasepoint) {
+    return new VmManifest(
+        name,
+        memoryBytes,
+        vcpus,
+        kernel,
+        initrd,
+        commandLine,
+        console,
+        devices,
+        otherBasepoint,
+        timeouts);
+  }
 }
