@@ -16,6 +16,7 @@ import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.ipc.linux.Fd;
+import dev.basepoint.ipc.linux.MemFd;
 import dev.basepoint.ipc.linux.OpenFile;
 import dev.basepoint.ipc.linux.UnixSocket;
 import java.io.IOException;
@@ -168,6 +169,15 @@ final class MainTest {
     refused(RequestFailedException.Code.OUT_OF_ORDER, new SupervisionRequest.ResumeVm());
     refused(RequestFailedException.Code.OUT_OF_ORDER, new SupervisionRequest.ReadCounters());
     refused(RequestFailedException.Code.INVALID, new SupervisionRequest.SetLink(true));
+    CloneIdentity nobody = new CloneIdentity("x", new byte[16], 0, new byte[0]);
+    refused(RequestFailedException.Code.OUT_OF_ORDER, new SupervisionRequest.RunClone(nobody));
+    try (Fd one = MemFd.create("one", 0);
+        Fd two = MemFd.create("two", 0)) {
+      refused(RequestFailedException.Code.OUT_OF_ORDER, new SupervisionRequest.SaveVm(one, two));
+      refused(
+          RequestFailedException.Code.OUT_OF_ORDER,
+          new SupervisionRequest.ReplaceServer("disk0", one));
+    }
     call(new SupervisionRequest.Ping());
     call(new SupervisionRequest.Stop());
   }
@@ -189,6 +199,18 @@ final class MainTest {
     for (int i = 0; i < 3; i++) {
       call(new SupervisionRequest.PauseVm());
       refused(RequestFailedException.Code.OUT_OF_ORDER, new SupervisionRequest.PauseVm());
+      call(new SupervisionRequest.ResumeVm());
+    }
+    try (Fd ram = MemFd.create("ram", 4 << 20);
+        Fd state = MemFd.create("state", 0)) {
+      refused(RequestFailedException.Code.OUT_OF_ORDER, new SupervisionRequest.SaveVm(ram, state));
+      refused(
+          RequestFailedException.Code.FAILED, new SupervisionRequest.ReplaceServer("disk0", ram));
+      call(new SupervisionRequest.PauseVm());
+      SupervisionReply.Saved saved =
+          assertInstanceOf(
+              SupervisionReply.Saved.class, call(new SupervisionRequest.SaveVm(ram, state)));
+      assertEquals(saved.stateBytes(), MemFd.sizeBytes(state));
       call(new SupervisionRequest.ResumeVm());
     }
     // The guest spins; the end of the channel, after this test, must end the process all the same.

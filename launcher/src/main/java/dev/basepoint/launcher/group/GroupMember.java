@@ -15,8 +15,8 @@ import java.util.Map;
  */
 public record GroupMember(
     String name, Role role, Map<String, Long> given, int warmUpRounds, long spinMicros) {
-  /** A round of a vmm-main is a whole VM, which takes long to take down; few of them suffice. */
-  private static final int VMM_ROUNDS_MAX = 4;
+  /** A round of a vmm-main is a whole VM, which takes long to take down; measured, one suffices. */
+  private static final int VMM_ROUNDS_MAX = 1;
 
   public GroupMember {
     given = Map.copyOf(given);

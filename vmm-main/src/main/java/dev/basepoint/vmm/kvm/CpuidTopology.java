@@ -16,6 +16,11 @@ public final class CpuidTopology {
   private static final int EDX_HTT = 1 << 28;
   private static final int ECX_CMP_LEGACY = 1 << 1;
 
+  /** VMs inside the guest would have state of their own, which nobody saves. */
+  private static final int ECX_VMX = 1 << 5;
+
+  private static final int ECX_SVM = 1 << 2;
+
   private CpuidTopology() {}
 
   /**
@@ -37,7 +42,8 @@ public final class CpuidTopology {
                 entry.withRegisters(
                     entry.eax(),
                     entry.ebx(),
-                    count > 1 ? entry.ecx() | ECX_CMP_LEGACY : entry.ecx() & ~ECX_CMP_LEGACY,
+                    (count > 1 ? entry.ecx() | ECX_CMP_LEGACY : entry.ecx() & ~ECX_CMP_LEGACY)
+                        & ~ECX_SVM,
                     entry.edx()));
         case 0x8000_0008 ->
             entries.add(
@@ -62,7 +68,7 @@ public final class CpuidTopology {
   private static CpuidEntry leaf1(
       CpuidEntry entry, int index, int count, boolean tscDeadlineTimer) {
     int ebx = (entry.ebx() & 0xffff) | index << 24 | count << 16;
-    int ecx = entry.ecx() | ECX_HYPERVISOR | (tscDeadlineTimer ? ECX_TSC_DEADLINE : 0);
+    int ecx = (entry.ecx() & ~ECX_VMX) | ECX_HYPERVISOR | (tscDeadlineTimer ? ECX_TSC_DEADLINE : 0);
     int edx = count > 1 ? entry.edx() | EDX_HTT : entry.edx() & ~EDX_HTT;
     return entry.withRegisters(entry.eax(), ebx, ecx, edx);
   }

@@ -16,6 +16,7 @@ final class CpuidTopologyTest {
           new CpuidEntry(4, 3, 1, 0x7c07_c163, 1, 2, 3),
           new CpuidEntry(0xb, 0, 1, 1, 2, 0x100, 15),
           new CpuidEntry(0x1f, 0, 1, 1, 2, 0x100, 15),
+          new CpuidEntry(0x8000_0001, 0, 0, 0, 0, 0xffff, 0),
           new CpuidEntry(0x8000_0008, 0, 0, 0x3030, 5, 0x703f, 7));
 
   private static CpuidEntry find(List<CpuidEntry> entries, int function, int index) {
@@ -66,5 +67,12 @@ final class CpuidTopologyTest {
     assertEquals(0, one.edx() & 1 << 28);
     assertNotEquals(0, one.ecx() & 1 << 24, "TSC deadline timer");
     assertNotEquals(0, one.ecx() & 1 << 31, "hypervisor");
+  }
+
+  @Test
+  void virtualMachinesInsideTheGuestAreNotOffered() {
+    List<CpuidEntry> entries = CpuidTopology.forVcpu(HOST, 0, 2, true);
+    assertEquals(0, find(entries, 1, 0).ecx() & 1 << 5, "VMX");
+    assertEquals(0xfffb, find(entries, 0x8000_0001, 0).ecx(), "all but SVM");
   }
 }

@@ -32,6 +32,7 @@ final class CloneBench implements Requester.Listener<SupervisionEvent> {
   private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
   private final BlockingQueue<SupervisionEvent> events = new LinkedBlockingQueue<>();
+  private final BlockingQueue<SupervisionEvent.GuestMarker> markers = new LinkedBlockingQueue<>();
 
   private CloneBench() {}
 
@@ -81,7 +82,8 @@ final class CloneBench implements Requester.Listener<SupervisionEvent> {
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow"));
     command.addAll(flags);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "dev.basepoint.vmm.Main"));
+    String classPath = System.getProperty("bench.cp", System.getProperty("java.class.path"));
+    command.addAll(List.of("-cp", classPath, "dev.basepoint.vmm.Main"));
     if (rounds > 0) {
       command.add("--warm-up-rounds=" + rounds);
     }
@@ -121,7 +123,7 @@ final class CloneBench implements Requester.Listener<SupervisionEvent> {
             0),
         TIMEOUT);
     vmm.launcher.call(new SupervisionRequest.RunVm(), TIMEOUT);
-    await(SupervisionEvent.GuestReady.class, "");
+    await(SupervisionEvent.GuestReady.class);
     vmm.launcher.call(new SupervisionRequest.SaveVm(ram, state), TIMEOUT);
     vmm.launcher.close();
     vmm.process.awaitExit(System.nanoTime() + TIMEOUT.toNanos());
@@ -171,14 +173,18 @@ final class CloneBench implements Requester.Listener<SupervisionEvent> {
     long received = 0;
     long entered = 0;
     while (received == 0 || entered == 0) {
-      SupervisionEvent.Milestone milestone = await(SupervisionEvent.Milestone.class, "");
+      SupervisionEvent.Milestone milestone = await(SupervisionEvent.Milestone.class);
       switch (milestone.name()) {
         case "runReceived" -> received = milestone.monotonicNanos();
         case "vcpuEntered" -> entered = milestone.monotonicNanos();
         default -> {}
       }
     }
-    long marker = await(SupervisionEvent.GuestMarker.class, "").monotonicNanos();
+    SupervisionEvent.GuestMarker mark = markers.poll(60, TimeUnit.SECONDS);
+    if (mark == null) {
+      throw new AssertionError("no GuestMarker");
+    }
+    long marker = mark.monotonicNanos();
     for (ScratchServer server : servers) {
       server.awaitServed(TIMEOUT);
     }
@@ -200,12 +206,11 @@ final class CloneBench implements Requester.Listener<SupervisionEvent> {
         .toArray();
   }
 
-  private <E extends SupervisionEvent> E await(Class<E> kind, String none)
-      throws InterruptedException {
+  private <E extends SupervisionEvent> E await(Class<E> kind) throws InterruptedException {
     while (true) {
       SupervisionEvent event = events.poll(60, TimeUnit.SECONDS);
       if (event == null) {
-        throw new AssertionError("no " + kind.getSimpleName() + none);
+        throw new AssertionError("no " + kind.getSimpleName());
       }
       if (kind.isInstance(event)) {
         return kind.cast(event);
@@ -215,7 +220,11 @@ final class CloneBench implements Requester.Listener<SupervisionEvent> {
 
   @Override
   public void onEvent(SupervisionEvent event) {
-    events.add(event);
+    if (event instanceof SupervisionEvent.GuestMarker marker) {
+      markers.add(marker);
+    } else {
+      events.add(event);
+    }
   }
 
   @Override
