@@ -17,6 +17,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -286,6 +287,27 @@ class ControlChannelTest {
 
   private static byte[] config(int byteCount) {
     return new byte[byteCount];
+  }
+
+  @Test
+  void textsOfAPeerCannotSteerATerminal() throws Exception {
+    String hostile = "a\u001b[2J\u009b2J\u202eb\u2028c\r\n" + "x".repeat(10_000);
+    SupervisionProtocol protocol = new SupervisionProtocol();
+    SupervisionReply.Group group = new SupervisionReply.Group(hostile, Map.of(hostile, 1L));
+    List<Protocol.Answer<SupervisionReply, SupervisionEvent>> answers =
+        List.of(
+            new Protocol.Event<>(new SupervisionEvent.Warning(hostile)),
+            new Protocol.Event<>(new SupervisionEvent.DeviceFailed(hostile, hostile)),
+            new Protocol.Event<>(new SupervisionEvent.Milestone(hostile, 1)),
+            new Protocol.Failure<>(1, RequestFailedException.Code.FAILED, hostile),
+            new Protocol.Reply<>(1, new SupervisionReply.Hello(1, 0, hostile, 1)),
+            new Protocol.Reply<>(1, new SupervisionReply.Counters(List.of(group))));
+    for (Protocol.Answer<SupervisionReply, SupervisionEvent> answer : answers) {
+      String shown = protocol.decodeAnswer(protocol.encodeAnswer(answer)).toString();
+      assertTrue(shown.contains("a?[2J?2J?b?c??x"), shown);
+      assertTrue(shown.chars().noneMatch(c -> Character.getType(c) == Character.CONTROL), shown);
+      assertTrue(shown.length() < 1500, shown);
+    }
   }
 
   @Test

@@ -23,7 +23,7 @@ final class OutputTail {
       tail[i] = ring[(int) ((total - count + i) % BYTES_MAX)];
     }
     return new String(tail, StandardCharsets.UTF_8)
-        .replaceAll("[\\p{Cntrl}&&[^\n\t]]", "?")
+        .replaceAll("[\\p{Cc}\\p{Cf}&&[^\n\t]]", "?")
         .strip();
   }
 }
