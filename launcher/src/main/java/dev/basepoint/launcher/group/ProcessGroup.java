@@ -370,6 +370,10 @@ public final class ProcessGroup implements AutoCloseable {
         breach(objection.get());
         return;
       }
+      if (stopping && event instanceof SupervisionEvent.DeviceFailed) {
+        // It is the group that takes the servers away now; vmm-main may see them go.
+        return;
+      }
       listener.onEvent(source, event);
       if (source == vmm && event instanceof SupervisionEvent.GuestStopped stopped) {
         outcome.complete(new GroupOutcome.GuestEnded(stopped.reason(), stopped.detail()));
