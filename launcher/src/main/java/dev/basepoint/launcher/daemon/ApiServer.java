@@ -117,8 +117,8 @@ final class ApiServer implements AutoCloseable {
       Credentials credentials = accepted.getOption(UnixSocketOptions.SO_PEERCRED);
       Peer peer = new Peer(credentials.getPid(), credentials.getUid());
       welcome(peer, new UnixStream(accepted));
-    } catch (IOException e) {
-      // Gone before it was served.
+    } catch (IOException | OutOfMemoryError e) {
+      // Gone before it was served, or no thread is left to serve it.
       log.log("client-lost", Facts.of("reason", String.valueOf(e.getMessage())));
       UnixStream.close(accepted);
     }
@@ -139,19 +139,29 @@ final class ApiServer implements AutoCloseable {
           "the daemon serves " + CLIENTS_MAX + " clients already; try again later");
     } else {
       Connection connection = new Connection(peer, stream, dispatcher, log);
+      Thread server =
+          Thread.ofPlatform()
+              .name("api-" + peer.pid())
+              .daemon()
+              .stackSize(STACK_BYTES)
+              .unstarted(
+                  () -> {
+                    try {
+                      connection.run();
+                    } finally {
+                      connections.remove(connection);
+                    }
+                  });
       connections.add(connection);
-      Thread.ofPlatform()
-          .name("api-" + peer.pid())
-          .daemon()
-          .stackSize(STACK_BYTES)
-          .start(
-              () -> {
-                try {
-                  connection.run();
-                } finally {
-                  connections.remove(connection);
-                }
-              });
+      boolean started = false;
+      try {
+        server.start();
+        started = true;
+      } finally {
+        if (!started) {
+          connections.remove(connection);
+        }
+      }
     }
   }
 

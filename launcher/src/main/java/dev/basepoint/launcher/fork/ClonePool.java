@@ -121,7 +121,8 @@ final class ClonePool implements AutoCloseable {
       try {
         add();
         retry = RETRY_FIRST;
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | OutOfMemoryError e) {
+        // The last is also how a thread too many shows, which passes.
         if (!pause(e.getMessage(), retry)) {
           return;
         }

@@ -71,14 +71,7 @@ final class PreparedClone implements AutoCloseable {
       throws IOException {
     SwitchedListener listener = new SwitchedListener();
     Timeline timeline = Timeline.startingNow();
-    Vm vm =
-        new Vm(
-            source.manifestOfClone(name),
-            installation,
-            sandbox,
-            GuestConsole.create(true),
-            timeline,
-            listener);
+    Vm vm = newVm(source.manifestOfClone(name), installation, sandbox, timeline, listener);
     PreparedClone clone = new PreparedClone(source, warmUpRounds, listener, timeline, vm);
     boolean complete = false;
     try {
@@ -88,6 +81,26 @@ final class PreparedClone implements AutoCloseable {
     } finally {
       if (!complete) {
         clone.close();
+      }
+    }
+  }
+
+  private static Vm newVm(
+      VmManifest manifest,
+      Installation installation,
+      SandboxLevel sandbox,
+      Timeline timeline,
+      SwitchedListener listener)
+      throws IOException {
+    GuestConsole console = GuestConsole.create(true);
+    boolean complete = false;
+    try {
+      Vm vm = new Vm(manifest, installation, sandbox, console, timeline, listener);
+      complete = true;
+      return vm;
+    } finally {
+      if (!complete) {
+        console.close();
       }
     }
   }

@@ -28,6 +28,9 @@ import java.util.function.Consumer;
 
 /** One supervised process: its end of the supervision channel, its output and its life. */
 public final class Child implements AutoCloseable {
+  /** From SIGKILL to the end of a process. */
+  private static final Duration KILL_PATIENCE = Duration.ofSeconds(10);
+
   private final String name;
   private final Role role;
   private final ChildProcess process;
@@ -70,23 +73,55 @@ public final class Child implements AutoCloseable {
       Requester.Listener<SupervisionEvent> listener)
       throws IOException {
     UnixSocket[] pair = UnixSocket.pair();
-    Pipe output = Pipe.create();
+    boolean complete = false;
+    try {
+      Pipe output = Pipe.create();
+      try {
+        Child child = spawn(member, installation, sandbox, listener, pair, output);
+        complete = true;
+        return child;
+      } finally {
+        output.writeEnd().close();
+        if (!complete) {
+          output.readEnd().close();
+        }
+      }
+    } finally {
+      pair[1].close();
+      if (!complete) {
+        pair[0].close();
+      }
+    }
+  }
+
+  private static Child spawn(
+      GroupMember member,
+      Installation installation,
+      Sandbox sandbox,
+      Requester.Listener<SupervisionEvent> listener,
+      UnixSocket[] pair,
+      Pipe output)
+      throws IOException {
+    long spawnedNanos = System.nanoTime();
+    JailedProcess jailed = null;
+    ChildProcess process = null;
+    boolean complete = false;
     try (Fd nothing = OpenFile.open("/dev/null", OpenFile.O_RDONLY);
         Fd kvm = member.rehearsesVm() ? PlanOpener.openKvm() : null) {
-      long spawnedNanos = System.nanoTime();
       List<Fd> fds =
           new ArrayList<>(List.of(nothing, output.writeEnd(), output.writeEnd(), pair[1].fd()));
       if (kvm != null) {
         fds.add(kvm);
       }
-      JailedProcess jailed = sandbox == null ? null : sandbox.start(member, fds);
-      ChildProcess process =
+      jailed = sandbox == null ? null : sandbox.start(member, fds);
+      process =
           jailed == null
               ? ChildProcess.spawn(installation.command(member), List.of(), fds)
               : jailed.process();
       FrameChannel channel = new FrameChannel(pair[0], member.name());
       Requester<SupervisionRequest, SupervisionReply, SupervisionEvent> requester =
           new Requester<>(channel, new SupervisionProtocol(), listener).start();
+      complete = true;
       return new Child(
           member.name(),
           member.role(),
@@ -96,13 +131,21 @@ public final class Child implements AutoCloseable {
           requester,
           output.readEnd(),
           spawnedNanos);
-    } catch (IOException e) {
-      pair[0].close();
-      output.readEnd().close();
-      throw e;
     } finally {
-      pair[1].close();
-      output.writeEnd().close();
+      if (!complete && process != null) {
+        abandon(process, jailed);
+      }
+    }
+  }
+
+  /** Ends a process that nobody will supervise, for example for want of a thread. */
+  private static void abandon(ChildProcess process, JailedProcess jailed) throws IOException {
+    process.signal(Signals.SIGKILL);
+    process.awaitExit(System.nanoTime() + KILL_PATIENCE.toNanos());
+    if (jailed == null) {
+      process.close();
+    } else {
+      jailed.close();
     }
   }
 
@@ -227,7 +270,7 @@ public final class Child implements AutoCloseable {
     ChildProcess.Exit exit = process.awaitExit(System.nanoTime() + patience.toNanos());
     if (exit == null) {
       process.signal(Signals.SIGKILL);
-      exit = process.awaitExit(System.nanoTime() + Duration.ofSeconds(10).toNanos());
+      exit = process.awaitExit(System.nanoTime() + KILL_PATIENCE.toNanos());
     }
     return exit;
   }
