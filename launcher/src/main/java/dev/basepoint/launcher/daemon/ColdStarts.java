@@ -93,7 +93,7 @@ final class ColdStarts {
       timeline.mark("launcher", "opened");
       console.relayOutput(ConsoleOutput.of(entry));
       Vm vm = new Vm(entry.manifest(), installation, level, console, timeline, entry.listener(log));
-      entry.run(vm);
+      registry.run(entry, vm);
       vm.boot(plan);
       registry.adopt(entry, vm);
     } catch (IOException e) {

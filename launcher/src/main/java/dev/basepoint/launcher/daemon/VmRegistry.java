@@ -69,6 +69,24 @@ final class VmRegistry {
     }
   }
 
+  /** Whether no VM that lives has that name. */
+  boolean isFree(String name) {
+    synchronized (vms) {
+      DaemonVm vm = vms.get(name);
+      return vm == null || vm.ended();
+    }
+  }
+
+  /** Gives an entry its VM, which is about to run; one that comes while all are ended ends too. */
+  void run(DaemonVm entry, Vm vm) {
+    synchronized (vms) {
+      entry.run(vm);
+      if (closed) {
+        vm.requestStop(Outcome.TERMINATED);
+      }
+    }
+  }
+
   private long living() {
     return vms.values().stream().filter(vm -> !vm.ended()).count();
   }
@@ -164,13 +182,9 @@ final class VmRegistry {
     }
     List<CompletableFuture<Void>> ends = new ArrayList<>();
     for (DaemonVm entry : list(false)) {
-      entry
-          .vm()
-          .ifPresent(
-              vm -> {
-                vm.requestStop(Outcome.TERMINATED);
-                ends.add(entry.gone());
-              });
+      // One that is still being put together is stopped when it is given its VM.
+      entry.vm().ifPresent(vm -> vm.requestStop(Outcome.TERMINATED));
+      ends.add(entry.gone());
     }
     try {
       CompletableFuture.allOf(ends.toArray(CompletableFuture[]::new))
