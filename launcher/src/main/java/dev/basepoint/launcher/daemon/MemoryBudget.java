@@ -2,6 +2,7 @@ package dev.basepoint.launcher.daemon;
 
 import dev.basepoint.launcher.cli.CommandException;
 import dev.basepoint.launcher.cli.ExitCode;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
@@ -11,9 +12,17 @@ import java.util.function.LongSupplier;
 final class MemoryBudget {
   private static final int MIB_SHIFT = 20;
 
+  /**
+   * How long the host's answer counts, less what was set aside since: to ask is to read a text of
+   * the kernel's, for which a fork should not wait.
+   */
+  private static final long ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final long limitBytes;
   private final LongSupplier availableBytes;
   private long reservedBytes;
+  private long hostBytes;
+  private long askedNanos;
 
   /**
    * @param limitBytes for all VMs together
@@ -39,7 +48,7 @@ final class MemoryBudget {
                   + " larger --memory",
               purpose, mib(bytes), mib(reservedBytes), mib(limitBytes)));
     }
-    long available = availableBytes.getAsLong();
+    long available = availableFor(bytes);
     if (bytes > available) {
       throw new CommandException(
           ExitCode.LIMIT_REACHED,
@@ -49,6 +58,16 @@ final class MemoryBudget {
               purpose, mib(bytes), mib(available)));
     }
     reservedBytes += bytes;
+    hostBytes -= bytes;
+  }
+
+  private long availableFor(long bytes) {
+    long now = System.nanoTime();
+    if (bytes > hostBytes || now - askedNanos > ANSWER_NANOS) {
+      hostBytes = availableBytes.getAsLong();
+      askedNanos = now;
+    }
+    return hostBytes;
   }
 
   /** Gives back what was set aside. */

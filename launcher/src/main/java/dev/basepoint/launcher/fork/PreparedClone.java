@@ -121,6 +121,7 @@ final class PreparedClone implements AutoCloseable {
     }
     vm.group().spawn(members.stream().map(member -> member.rehearsed(warmUpRounds)).toList());
     vm.group().admit();
+    vm.console().prepareOutput();
     if (devices.size() == manifest.devices().size()) {
       prepare();
     }

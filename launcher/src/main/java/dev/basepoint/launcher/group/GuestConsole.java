@@ -34,6 +34,7 @@ public final class GuestConsole implements AutoCloseable {
   private final Fd guestInput;
   private final Object inputLock = new Object();
   private final GuestReport report = new GuestReport();
+  private volatile Sink sink = (_, _) -> {};
   private Thread reader;
 
   private GuestConsole(Fd output, Fd guestOutput, Fd input, Fd guestInput) {
@@ -72,12 +73,20 @@ public final class GuestConsole implements AutoCloseable {
     }
   }
 
-  /** Passes output on to {@code sink} until the guest's end is closed. */
-  public void relayOutput(Sink sink) {
-    reader = Thread.ofPlatform().name("console-output").daemon().start(() -> relay(sink));
+  /** Passes output on to {@code target} until the guest's end is closed. */
+  public void relayOutput(Sink target) {
+    sink = target;
+    prepareOutput();
   }
 
-  private void relay(Sink sink) {
+  /** Does ahead of {@link #relayOutput} what takes time; the guest is silent so far. */
+  public void prepareOutput() {
+    if (reader == null) {
+      reader = Thread.ofPlatform().name("console-output").daemon().start(this::relay);
+    }
+  }
+
+  private void relay() {
     byte[] bytes = new byte[BUFFER_BYTES];
     MemorySegment buffer = Arena.ofAuto().allocate(BUFFER_BYTES);
     boolean sinkWorks = true;
