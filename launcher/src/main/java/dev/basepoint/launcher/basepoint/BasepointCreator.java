@@ -55,14 +55,35 @@ public final class BasepointCreator {
    *     ready, or the disk is full
    */
   public CreatedTemplate create(Request request, CreateListener listener) throws IOException {
-    if (request.manifest().basepoint().ready() instanceof ReadyPoint.Command) {
+    requireBootable(request.manifest());
+    try (TemplateDraft draft = store.begin(request.name(), request.tenant(), request.replace())) {
+      return create(request, draft, listener);
+    }
+  }
+
+  /**
+   * As {@link #create}: makes a template again, in whose place the new one comes.
+   *
+   * @param manifest as stored with it
+   * @throws TemplateException also if {@code worn} was removed or replaced meanwhile, which is left
+   *     so
+   */
+  public CreatedTemplate createAgain(
+      Template worn, VmManifest manifest, SandboxLevel sandbox, CreateListener listener)
+      throws IOException {
+    requireBootable(manifest);
+    try (TemplateDraft draft = store.beginAgain(worn)) {
+      Request request = new Request(manifest, worn.name(), worn.tenant(), true, sandbox);
+      return create(request, draft, listener);
+    }
+  }
+
+  private static void requireBootable(VmManifest manifest) throws TemplateException {
+    if (manifest.basepoint().ready() instanceof ReadyPoint.Command) {
       throw new TemplateException(
           Reason.NOT_READY,
           "the manifest says ready: command, so that a running VM is the one to make a template of;"
               + " start it in the daemon, or choose ready: doorbell or console");
-    }
-    try (TemplateDraft draft = store.begin(request.name(), request.tenant(), request.replace())) {
-      return create(request, draft, listener);
     }
   }
 

@@ -32,7 +32,10 @@ final class Descriptions {
         manifest.devices().stream().map(Descriptions::device).toList(),
         disks,
         draft.contents(),
-        new TemplateLimits(basepoint.maxForks(), basepoint.maxAgeMillis()));
+        kind == Template.Kind.TEMPLATE
+            ? new TemplateLimits(basepoint.maxForks(), basepoint.maxAgeMillis())
+            // What shares nothing with others tells nothing about them.
+            : TemplateLimits.NONE);
   }
 
   private static TemplateDevice device(DeviceSpec device) {

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Optional;
 import java.util.SequencedMap;
 
 /**
@@ -30,6 +31,7 @@ public final class TemplateDraft implements AutoCloseable {
   private final String name;
   private final String tenant;
   private final boolean replace;
+  private final Optional<Template> worn;
   private final SequencedMap<String, StoredFile> contents = new LinkedHashMap<>();
   private Fd makersLock;
   private boolean published;
@@ -41,7 +43,8 @@ public final class TemplateDraft implements AutoCloseable {
       Path temporary,
       String name,
       String tenant,
-      boolean replace) {
+      boolean replace,
+      Optional<Template> worn) {
     this.store = store;
     this.files = files;
     this.target = target;
@@ -49,6 +52,7 @@ public final class TemplateDraft implements AutoCloseable {
     this.name = name;
     this.tenant = tenant;
     this.replace = replace;
+    this.worn = worn;
   }
 
   /** Makes the directory; the caller holds the store's lock. */
@@ -59,9 +63,11 @@ public final class TemplateDraft implements AutoCloseable {
       Path temporary,
       String name,
       String tenant,
-      boolean replace)
+      boolean replace,
+      Optional<Template> worn)
       throws IOException {
-    TemplateDraft draft = new TemplateDraft(store, files, target, temporary, name, tenant, replace);
+    TemplateDraft draft =
+        new TemplateDraft(store, files, target, temporary, name, tenant, replace, worn);
     boolean complete = false;
     try {
       draft.storing(
@@ -189,7 +195,7 @@ public final class TemplateDraft implements AutoCloseable {
     write(TemplateStore.DESCRIPTION, description);
     write(TemplateStore.CHECKSUM, Checksum.line(description, TemplateStore.DESCRIPTION));
     try (StoreLock _ = store.lock()) {
-      store.requireFree(name, tenant, replace);
+      store.requireFree(name, tenant, replace, worn);
       storing(
           () -> {
             files.delete(temporary.resolve(TemplateStore.MAKERS_LOCK));

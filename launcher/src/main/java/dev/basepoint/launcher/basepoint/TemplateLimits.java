@@ -39,4 +39,17 @@ public record TemplateLimits(OptionalLong maxForks, OptionalLong maxAgeMillis) {
     }
     return Optional.empty();
   }
+
+  /** Whether so little of a limit is left that it is time to make the template again. */
+  public boolean wearing(Instant created, Instant now, long forks) {
+    boolean fewForksLeft = maxForks.isPresent() && forks >= mostOf(maxForks.getAsLong());
+    boolean littleTimeLeft =
+        maxAgeMillis.isPresent()
+            && Duration.between(created, now).toMillis() >= mostOf(maxAgeMillis.getAsLong());
+    return fewForksLeft || littleTimeLeft;
+  }
+
+  private static long mostOf(long limit) {
+    return limit - (limit / 4);
+  }
 }

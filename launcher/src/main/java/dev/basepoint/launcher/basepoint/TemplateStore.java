@@ -136,6 +136,21 @@ public final class TemplateStore {
    * @throws TemplateException if the name is taken
    */
   public TemplateDraft begin(String name, String tenant, boolean replace) throws IOException {
+    return begin(name, tenant, replace, Optional.empty());
+  }
+
+  /**
+   * Starts to make {@code worn} again. The new one takes its place, and nobody else's: if {@code
+   * worn} is removed or replaced meanwhile, the new one is not kept.
+   *
+   * @throws TemplateException if it is no longer there
+   */
+  public TemplateDraft beginAgain(Template worn) throws IOException {
+    return begin(worn.name(), worn.tenant(), true, Optional.of(worn));
+  }
+
+  private TemplateDraft begin(String name, String tenant, boolean replace, Optional<Template> worn)
+      throws IOException {
     if (!TENANT.matcher(tenant).matches()) {
       throw new IllegalArgumentException("a tenant is letters, digits and ._-, at most 63");
     }
@@ -144,17 +159,25 @@ public final class TemplateStore {
     StateDirectory.createPrivate(directory);
     try (StoreLock _ = lock()) {
       clearLeftovers();
-      requireFree(name, tenant, replace);
+      requireFree(name, tenant, replace, worn);
       if (exists(temporary)) {
         throw new TemplateException(
             Reason.BUSY,
             kind.key() + " " + name + " is being made by another command; wait for it");
       }
-      return TemplateDraft.create(this, files, target, temporary, name, tenant, replace);
+      return TemplateDraft.create(this, files, target, temporary, name, tenant, replace, worn);
     }
   }
 
-  void requireFree(String name, String tenant, boolean replace) throws IOException {
+  /**
+   * @param worn the only one that may be in the way, and must be; empty for any
+   */
+  void requireFree(String name, String tenant, boolean replace, Optional<Template> worn)
+      throws IOException {
+    if (worn.isPresent()) {
+      requireStill(worn.get());
+      return;
+    }
     if (!exists(path(name))) {
       return;
     }
@@ -168,6 +191,24 @@ public final class TemplateStore {
               + " already; choose another name, replace it (--replace) or remove it first");
     }
     requireOwner(name, tenant);
+  }
+
+  private void requireStill(Template template) throws IOException {
+    try (OpenTemplate open = open(template.name())) {
+      if (open.template().equals(template)) {
+        return;
+      }
+    } catch (TemplateException e) {
+      if (e.reason() != Reason.UNKNOWN) {
+        throw e;
+      }
+    }
+    throw new TemplateException(
+        Reason.CANCELLED,
+        kind.key()
+            + " "
+            + template.name()
+            + " was removed or replaced while it was being made again, and is left so");
   }
 
   /** Of a damaged one nobody knows the owner: whoever may write here may clear it away. */

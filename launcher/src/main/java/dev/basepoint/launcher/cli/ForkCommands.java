@@ -131,6 +131,9 @@ final class ForkCommands {
                   + " after "
                   + fork.get("running_ms")
                   + " ms"
+                  + (Boolean.TRUE.equals(fork.get("remade"))
+                      ? "; the template's limits were reached, so it was made again first"
+                      : "")
                   + how);
     }
     return ExitCode.OK.code();

@@ -10,6 +10,7 @@ import dev.basepoint.launcher.cli.ExitCode;
 import dev.basepoint.launcher.cli.Version;
 import dev.basepoint.launcher.fork.ForkService;
 import dev.basepoint.launcher.fork.PoolSettings;
+import dev.basepoint.launcher.fork.TemplateEvents;
 import dev.basepoint.launcher.group.Installation;
 import dev.basepoint.launcher.group.SandboxLevel;
 import dev.basepoint.launcher.manifest.HostFacts;
@@ -42,7 +43,7 @@ public final class Daemon implements AutoCloseable {
     this.lock = lock;
     this.budget = new MemoryBudget(options.memoryBytes(), () -> HostFacts.read().availableBytes());
     this.registry = new VmRegistry(options.vmsMax(), budget, log);
-    this.forks = forks(paths.state(), installation);
+    this.forks = forks(paths.state(), installation, log);
     Dispatcher dispatcher =
         new Dispatcher(
             this::status,
@@ -75,14 +76,29 @@ public final class Daemon implements AutoCloseable {
     }
   }
 
-  private static ForkService forks(StateDirectory state, Installation installation)
+  private static ForkService forks(StateDirectory state, Installation installation, DaemonLog log)
       throws IOException {
     return new ForkService(
         installation,
         TemplateStore.of(state, Template.Kind.TEMPLATE),
         SandboxLevel.STRICT,
         state.path(),
-        manifest -> PoolSettings.of(manifest.basepoint()));
+        manifest -> PoolSettings.of(manifest.basepoint()),
+        logged(log));
+  }
+
+  private static TemplateEvents logged(DaemonLog log) {
+    return new TemplateEvents() {
+      @Override
+      public void onRemade(String template, long millis) {
+        log.log("template-remade", Facts.of("template", template, "millis", millis));
+      }
+
+      @Override
+      public void onRemakeFailed(String template, String reason) {
+        log.log("template-not-remade", Facts.of("template", template, "reason", reason));
+      }
+    };
   }
 
   private static void release(DaemonLock lock) {

@@ -95,8 +95,13 @@ final class ForkStarts {
         throw new Refusal(e);
       }
       vm.console().relayOutput(ConsoleOutput.of(entry));
-      entry.run(vm);
+      registry.run(entry, vm);
       return entry.listener(log);
+    }
+
+    @Override
+    public boolean isFree(String name) {
+      return registry.isFree(name);
     }
   }
 
@@ -169,6 +174,8 @@ final class ForkStarts {
         fork.cloneNumber(),
         "generation_id",
         fork.generationId(),
+        "remade",
+        times.remade(),
         "warm",
         times.warm(),
         "taken_ms",

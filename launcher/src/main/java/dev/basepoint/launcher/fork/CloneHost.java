@@ -14,4 +14,9 @@ public interface CloneHost {
    * @throws IOException if it may not run; it is ended then
    */
   VmListener admit(Vm vm) throws IOException;
+
+  /** Whether no VM has that name at present. */
+  default boolean isFree(String name) {
+    return true;
+  }
 }

@@ -3,6 +3,7 @@ package dev.basepoint.launcher.fork;
 /** Notes when the steps of one fork were done. */
 final class ForkClock {
   private final long requestedNanos;
+  private boolean remade;
   private boolean warm;
   private long takenNanos;
   private long overriddenNanos;
@@ -17,6 +18,11 @@ final class ForkClock {
 
   long requestedNanos() {
     return requestedNanos;
+  }
+
+  /** The template was made again, which the request waited for. */
+  void remade() {
+    remade = true;
   }
 
   /**
@@ -44,6 +50,6 @@ final class ForkClock {
   }
 
   ForkTimes times() {
-    return new ForkTimes(warm, takenNanos, overriddenNanos, runningNanos);
+    return new ForkTimes(remade, warm, takenNanos, overriddenNanos, runningNanos);
   }
 }

@@ -1,6 +1,7 @@
 package dev.basepoint.launcher.fork;
 
 import dev.basepoint.launcher.basepoint.CpuFingerprint;
+import dev.basepoint.launcher.basepoint.ForkCounter;
 import dev.basepoint.launcher.basepoint.FrozenDisk;
 import dev.basepoint.launcher.basepoint.OpenTemplate;
 import dev.basepoint.launcher.basepoint.TemplateException;
@@ -16,51 +17,79 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.function.Function;
 
-/** Forks templates. Each is opened when it is first asked for, and stays open with its pool. */
+/**
+ * Forks templates. Each is opened when it is first asked for, and stays open with its pool. One
+ * whose limits are near is made again meanwhile; one whose limits are reached, before the fork.
+ */
 public final class ForkService implements AutoCloseable {
+  /** Others may use up a template that was just made again before a request gets its fork. */
+  private static final int ATTEMPTS_MAX = 10;
+
   private final Installation installation;
   private final TemplateStore store;
   private final SandboxLevel sandbox;
   private final Path overlayDirectory;
   private final Function<VmManifest, PoolSettings> settings;
-  private final Map<String, TemplateForks> open = new LinkedHashMap<>();
-  private boolean closed;
+  private final TemplateEvents events;
+  private final ConcurrentMap<String, TemplateSlot> slots = new ConcurrentHashMap<>();
+  private volatile boolean closed;
 
   /**
    * @param overlayDirectory on the file system that takes what clones write to their disks
    * @param settings of the pool for a template with this manifest
+   * @param events hears what happens without being asked for
    */
   public ForkService(
       Installation installation,
       TemplateStore store,
       SandboxLevel sandbox,
       Path overlayDirectory,
-      Function<VmManifest, PoolSettings> settings) {
+      Function<VmManifest, PoolSettings> settings,
+      TemplateEvents events) {
     this.installation = installation;
     this.store = store;
     this.sandbox = sandbox;
     this.overlayDirectory = overlayDirectory;
     this.settings = settings;
+    this.events = events;
   }
 
   /**
    * Makes a clone run.
    *
    * @param requestedNanos when the request came, as System.nanoTime
-   * @throws TemplateException if the template is unknown, another tenant's, damaged, foreign or
-   *     used up
+   * @throws TemplateException if the template is unknown, another tenant's, damaged, foreign, or
+   *     used up and cannot be made again
    * @throws OverrideException if the request changes what the template does not have
    */
   public Fork fork(ForkRequest request, long requestedNanos, CloneHost host) throws IOException {
-    TemplateForks forks = open(request.template(), request.tenant());
-    OverrideException.check(request, forks.manifest());
-    return forks.fork(request, new ForkClock(requestedNanos), host);
+    TemplateSlot slot = slot(request.template());
+    ForkClock clock = new ForkClock(requestedNanos);
+    for (int attempt = 1; ; attempt++) {
+      TemplateForks forks = slot.open(request.tenant());
+      OverrideException.check(request, forks.manifest());
+      try {
+        Optional<Fork> fork = forks.fork(request, clock, host);
+        slot.remakeAhead(forks);
+        if (fork.isPresent()) {
+          return fork.get();
+        }
+      } catch (TemplateException e) {
+        if (e.reason() != TemplateException.Reason.EXHAUSTED || attempt == ATTEMPTS_MAX) {
+          throw e;
+        }
+        slot.awaitRemade(forks, e);
+        clock.remade();
+      }
+    }
   }
 
   /**
@@ -71,28 +100,30 @@ public final class ForkService implements AutoCloseable {
    */
   public PoolStatus warm(String template, String tenant, Duration timeout)
       throws IOException, InterruptedException {
-    ClonePool pool = open(template, tenant).pool();
+    ClonePool pool = slot(template).open(tenant).pool();
     pool.awaitFull(timeout);
     return pool.status();
   }
 
-  private synchronized TemplateForks open(String name, String tenant) throws IOException {
+  private TemplateSlot slot(String name) throws IOException {
+    TemplateSlot slot = slots.get(name);
+    if (slot == null) {
+      // Only what was a template once has a slot, so that wrong names take no memory.
+      store.open(name).close();
+      slot = slots.computeIfAbsent(name, this::newSlot);
+    }
     if (closed) {
       throw new IOException("the daemon is about to end");
     }
-    TemplateForks forks = open.get(name);
-    if (forks != null && !forks.isCurrent()) {
-      // Another command removed or replaced the template.
-      open.remove(name);
-      forks.close();
-      forks = null;
-    }
-    if (forks == null) {
-      forks = openNew(name, tenant);
-      open.put(name, forks);
-    }
-    forks.template().requireTenant(tenant);
-    return forks;
+    return slot;
+  }
+
+  private TemplateSlot newSlot(String name) {
+    return new TemplateSlot(
+        name,
+        tenant -> openNew(name, tenant),
+        new BootRemaker(installation, store, sandbox),
+        events);
   }
 
   private TemplateForks openNew(String name, String tenant) throws IOException {
@@ -108,9 +139,11 @@ public final class ForkService implements AutoCloseable {
       opened.addAll(disks);
       TemplateMemory memory = TemplateMemory.load(template, _ -> {});
       opened.add(memory);
+      ForkCounter counter = store.forks(template.template());
+      opened.add(counter);
       return new TemplateForks(
           new CloneSource(template, manifest, memory, disks, overlayDirectory),
-          store.forks(template.template()),
+          counter,
           installation,
           sandbox,
           settings.apply(manifest));
@@ -132,32 +165,30 @@ public final class ForkService implements AutoCloseable {
   }
 
   /** The pools of the templates that are open, by template. */
-  public synchronized SequencedMap<String, PoolStatus> pools() {
-    SequencedMap<String, PoolStatus> pools = new LinkedHashMap<>();
-    open.forEach((name, forks) -> pools.put(name, forks.pool().status()));
+  public SequencedMap<String, PoolStatus> pools() {
+    SequencedMap<String, PoolStatus> pools = new TreeMap<>();
+    slots.forEach(
+        (name, slot) -> {
+          TemplateForks forks = slot.present();
+          if (forks != null) {
+            pools.put(name, forks.pool().status());
+          }
+        });
     return pools;
   }
 
   /** Lets go of a template, which may be removed or replaced then; its clones go on. */
   public void close(String template) {
-    TemplateForks forks;
-    synchronized (this) {
-      forks = open.remove(template);
-    }
-    if (forks != null) {
-      forks.close();
+    TemplateSlot slot = slots.remove(template);
+    if (slot != null) {
+      slot.close();
     }
   }
 
   /** Lets go of all templates and ends all clones that wait. */
   @Override
   public void close() {
-    List<TemplateForks> all;
-    synchronized (this) {
-      closed = true;
-      all = List.copyOf(open.values());
-      open.clear();
-    }
-    all.forEach(TemplateForks::close);
+    closed = true;
+    slots.values().forEach(TemplateSlot::close);
   }
 }

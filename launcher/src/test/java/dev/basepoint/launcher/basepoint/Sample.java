@@ -59,8 +59,29 @@ final class Sample {
   static Template make(
       TemplateStore store, int number, boolean replace, List<TemplateDisk> moreDisks)
       throws IOException {
-    try (TemplateDraft draft = store.begin(NAME, TENANT, replace);
-        Fd ram = ram(number);
+    try (TemplateDraft draft = store.begin(NAME, TENANT, replace)) {
+      Template template = fill(draft, number, moreDisks);
+      draft.commit(template);
+      return template;
+    }
+  }
+
+  /** Makes {@code worn} again, with other content. */
+  static Template makeAgain(TemplateStore store, int number, Template worn) throws IOException {
+    try (TemplateDraft draft = store.beginAgain(worn)) {
+      Template template = fill(draft, number);
+      draft.commit(template);
+      return template;
+    }
+  }
+
+  static Template fill(TemplateDraft draft, int number) throws IOException {
+    return fill(draft, number, List.of());
+  }
+
+  private static Template fill(TemplateDraft draft, int number, List<TemplateDisk> moreDisks)
+      throws IOException {
+    try (Fd ram = ram(number);
         Fd state = MemFd.create("sample-state", 0)) {
       draft.add(Template.MANIFEST, "version: 1\n");
       byte[] stateBytes = new byte[300];
@@ -73,9 +94,7 @@ final class Sample {
       draft.seal("disk-blk0.overlay");
       draft.add(Template.STATE, state);
       draft.add(Template.RAM, ram);
-      Template template = describe(draft, moreDisks);
-      draft.commit(template);
-      return template;
+      return describe(draft, moreDisks);
     }
   }
 

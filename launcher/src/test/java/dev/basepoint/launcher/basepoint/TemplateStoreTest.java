@@ -362,6 +362,34 @@ final class TemplateStoreTest {
   }
 
   @Test
+  void limitsSayWhenATemplateIsToBeMadeAgain() {
+    Instant created = Instant.parse("2026-01-01T00:00:00Z");
+    assertFalse(TemplateLimits.NONE.wearing(created, Instant.MAX, Long.MAX_VALUE));
+    TemplateLimits limits = new TemplateLimits(OptionalLong.of(8), OptionalLong.of(1000));
+    assertFalse(limits.wearing(created, created.plusMillis(749), 5));
+    assertTrue(limits.wearing(created, created, 6));
+    assertTrue(limits.wearing(created, created.plusMillis(750), 0));
+    TemplateLimits one = new TemplateLimits(OptionalLong.of(1), OptionalLong.empty());
+    assertFalse(one.wearing(created, created, 0));
+    assertTrue(one.wearing(created, created, 1));
+  }
+
+  @Test
+  void makingAgainTakesNobodyElsesPlace() throws Exception {
+    Template worn = Sample.make(store, 7, false);
+    Sample.makeAgain(store, 8, worn);
+    assertEquals(8, Sample.verifiedNumber(store));
+    refused(Reason.CANCELLED, () -> store.beginAgain(worn));
+
+    Template next = store.list().getFirst().template().orElseThrow();
+    try (TemplateDraft draft = store.beginAgain(next)) {
+      store.remove(Sample.NAME, Sample.TENANT);
+      refused(Reason.CANCELLED, () -> draft.commit(Sample.fill(draft, 9)));
+    }
+    assertEquals(List.of(), Sample.names(directory));
+  }
+
+  @Test
   void aDescriptionOfSomethingElseIsADefect() throws Exception {
     try (TemplateDraft draft = store.begin(Sample.NAME, Sample.TENANT, false)) {
       draft.add(Template.MANIFEST, "version: 1\n");
