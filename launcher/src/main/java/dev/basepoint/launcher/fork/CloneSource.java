@@ -100,6 +100,29 @@ final class CloneSource implements AutoCloseable {
         : PlanOpener.openDevice(spec, Duration.ofMillis(manifest.timeouts().startMillis()));
   }
 
+  /**
+   * Opens what a device is to be in place of what the template has.
+   *
+   * @throws OverrideException if a disk had another size
+   */
+  DevicePlan openOverride(DeviceSpec spec) throws IOException {
+    DevicePlan device =
+        PlanOpener.openDevice(spec, Duration.ofMillis(manifest.timeouts().startMillis()));
+    boolean fits = false;
+    try {
+      if (device instanceof DevicePlan.Blk blk) {
+        OverrideException.requireSize(
+            blk.name(), blk.image(), disks.get(blk.name()).virtualBytes());
+      }
+      fits = true;
+      return device;
+    } finally {
+      if (!fits) {
+        device.close();
+      }
+    }
+  }
+
   private DevicePlan openDisk(BlkSpec blk, FrozenDisk disk) throws IOException {
     List<Fd> opened = new ArrayList<>();
     boolean complete = false;

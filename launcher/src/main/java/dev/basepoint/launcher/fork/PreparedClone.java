@@ -229,8 +229,7 @@ final class PreparedClone implements AutoCloseable {
       if (before != null && !overridden) {
         continue;
       }
-      DevicePlan device =
-          overridden ? PlanOpener.openDevice(spec, vm.group().startTimeout()) : source.open(spec);
+      DevicePlan device = overridden ? source.openOverride(spec) : source.open(spec);
       devices.put(spec.name(), device);
       if (before != null) {
         before.close();

@@ -8,9 +8,11 @@ import dev.basepoint.ipc.control.SupervisionProtocol;
 import dev.basepoint.ipc.control.SupervisionReply;
 import dev.basepoint.ipc.control.SupervisionRequest;
 import dev.basepoint.ipc.linux.ChildProcess;
+import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.OpenFile;
 import dev.basepoint.ipc.linux.Pipe;
+import dev.basepoint.ipc.linux.Poll;
 import dev.basepoint.ipc.linux.Signals;
 import dev.basepoint.ipc.linux.UnixSocket;
 import dev.basepoint.sandbox.bpf.OnViolation;
@@ -248,6 +250,15 @@ public final class Child implements AutoCloseable {
 
   OutputTail tail() {
     return tail;
+  }
+
+  /** Whether the process has ended, which nobody may have been told yet. */
+  boolean hasEnded() {
+    try {
+      return Poll.await(process.pidfd(), Poll.POLLIN, System.nanoTime());
+    } catch (ErrnoException e) {
+      return true;
+    }
   }
 
   /** How the process ended, or null while it runs. */

@@ -413,9 +413,10 @@ public final class ProcessGroup implements AutoCloseable {
     return outcome;
   }
 
-  /** Whether no process has ended by itself so far. */
+  /** Whether no process has ended by itself so far, as the kernel sees it at this moment. */
   public boolean isIntact() {
-    return intact;
+    return intact
+        && children.stream().noneMatch(child -> !retired.contains(child) && child.hasEnded());
   }
 
   /** How hard the children are sandboxed. */

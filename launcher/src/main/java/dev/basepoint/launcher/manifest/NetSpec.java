@@ -25,8 +25,16 @@ public record NetSpec(
     return new NetSpec(name, otherMac, mtuBytes, queueSize, offloads, linkUp, backend);
   }
 
-  /** The same interface, connected to something else. */
+  /**
+   * The same interface to a guest that has agreed on its features already, connected to something
+   * else: a back end that has offloads does not offer them if the present one has none.
+   */
   public NetSpec withBackend(NetBackend otherBackend) {
-    return new NetSpec(name, mac, mtuBytes, queueSize, offloads, linkUp, otherBackend);
+    return new NetSpec(name, mac, mtuBytes, queueSize, hasOffloads(), linkUp, otherBackend);
+  }
+
+  /** Whether the guest is offered offloads. */
+  public boolean hasOffloads() {
+    return offloads && backend instanceof NetBackend.Tap;
   }
 }
