@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -84,8 +85,9 @@ public final class Requester<Q, A, E> implements AutoCloseable {
       channel.send(protocol.encodeRequest(new Request<>(id, deadlineMillis, body)), deadlineNanos);
       return reply.get(Math.max(0, deadlineNanos - System.nanoTime()), TimeUnit.NANOSECONDS);
     } catch (TimeoutException e) {
-      synchronized (waiting) {
-        expired.add(id);
+      if (!giveUp(id)) {
+        // It came at the last moment, perhaps with descriptors that nobody else would close.
+        return lastMoment(reply);
       }
       throw new RequestFailedException(
           RequestFailedException.Code.DEADLINE,
@@ -99,11 +101,33 @@ public final class Requester<Q, A, E> implements AutoCloseable {
       throw asIoException(e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+      if (!giveUp(id)) {
+        return lastMoment(reply);
+      }
       throw new IOException("interrupted while waiting for " + channel.peer(), e);
     } finally {
       synchronized (waiting) {
         waiting.remove(id);
       }
+    }
+  }
+
+  /** Waits no more for a request, whose answer will be ignored; false if it is just being taken. */
+  private boolean giveUp(long id) {
+    synchronized (waiting) {
+      if (waiting.remove(id) == null) {
+        return false;
+      }
+      expired.add(id);
+      return true;
+    }
+  }
+
+  private A lastMoment(CompletableFuture<A> reply) throws IOException {
+    try {
+      return reply.join();
+    } catch (CompletionException e) {
+      throw asIoException(e.getCause());
     }
   }
 

@@ -136,6 +136,17 @@ class ControlChannelTest {
     }
   }
 
+  @Test
+  void theLateAnswerToAnInterruptedCallerIsIgnored() throws Exception {
+    try (var requester = requester()) {
+      Thread.currentThread().interrupt();
+      assertThrows(IOException.class, () -> requester.call(new DeviceRequest.Describe(), GENEROUS));
+      assertTrue(Thread.interrupted());
+      serve(request -> new DeviceReply.Done());
+      assertEquals(new DeviceReply.Done(), requester.call(new DeviceRequest.Run(), GENEROUS));
+    }
+  }
+
   private static CloneIdentity identity() {
     return new CloneIdentity(
         "vm-1",
