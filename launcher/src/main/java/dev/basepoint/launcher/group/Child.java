@@ -2,6 +2,7 @@ package dev.basepoint.launcher.group;
 
 import dev.basepoint.ipc.control.FrameChannel;
 import dev.basepoint.ipc.control.ProtocolException;
+import dev.basepoint.ipc.control.RequestFailedException;
 import dev.basepoint.ipc.control.Requester;
 import dev.basepoint.ipc.control.SupervisionEvent;
 import dev.basepoint.ipc.control.SupervisionProtocol;
@@ -16,6 +17,7 @@ import dev.basepoint.ipc.linux.Poll;
 import dev.basepoint.ipc.linux.Signals;
 import dev.basepoint.ipc.linux.UnixSocket;
 import dev.basepoint.sandbox.bpf.OnViolation;
+import dev.basepoint.sandbox.jail.JailException;
 import dev.basepoint.sandbox.jail.JailedProcess;
 import dev.basepoint.sandbox.jail.Violation;
 import dev.basepoint.sandbox.jail.ViolationWatch;
@@ -191,7 +193,12 @@ public final class Child implements AutoCloseable {
     jailed.awaitControlGroup();
     Policy policy = sandbox.policy(role);
     byte[] order = jailed.order(policy, OnViolation.NOTIFY).toBytes();
-    SupervisionReply reply = requester.call(new SupervisionRequest.EnterSandbox(order), timeout);
+    SupervisionReply reply;
+    try {
+      reply = requester.call(new SupervisionRequest.EnterSandbox(order), timeout);
+    } catch (RequestFailedException e) {
+      throw JailException.filterRefused(name + ": " + e.getMessage());
+    }
     if (!(reply instanceof SupervisionReply.Sandboxed(Fd listener)) || listener == null) {
       throw new ProtocolException(name + " did not enter its sandbox");
     }

@@ -2,6 +2,7 @@ package dev.basepoint.sandbox.jail;
 
 import dev.basepoint.ipc.linux.ChildProcess;
 import dev.basepoint.ipc.linux.EmptyRoot;
+import dev.basepoint.ipc.linux.ErrnoException;
 import dev.basepoint.ipc.linux.Fd;
 import dev.basepoint.ipc.linux.Landlock;
 import dev.basepoint.ipc.linux.NamespaceFlags;
@@ -70,15 +71,19 @@ public final class Jail implements AutoCloseable {
    * Prepares to start processes that see {@code files} and nothing else.
    *
    * @throws JailException if the level is strict and the host has no Landlock
+   * @throws ErrnoException EACCES if the processes, under uids of their own, could not read a file
    */
   public static Jail open(Level level, JvmFiles files) throws IOException {
     Privilege privilege = Privilege.own();
     UidPool uids = privilege.full() ? sharedUids() : null;
+    if (uids != null) {
+      files.requireReadableByOthers();
+    }
     Fd landlock = null;
     if (Landlock.abi() > 0) {
       landlock = Landlock.ruleset(files.visible());
     } else if (level == Level.STRICT) {
-      throw missing(HostIsolation.LANDLOCK, "the kernel has none");
+      throw JailException.missing(HostIsolation.LANDLOCK, "the kernel has none");
     }
     ControlGroup.Hierarchy cgroups = ControlGroup.find();
     ControlGroup.removeAbandoned(cgroups);
@@ -127,7 +132,7 @@ public final class Jail implements AutoCloseable {
       } catch (SyscallScript.Failure failure) {
         Set<String> lacking = lacking(failure);
         if (level == Level.STRICT || lacking.isEmpty() || !omitted.addAll(lacking)) {
-          throw missing(
+          throw JailException.missing(
               lacking.isEmpty() ? failure.primitive() : String.join(" and ", lacking),
               failure.getMessage());
         }
@@ -148,16 +153,6 @@ public final class Jail implements AutoCloseable {
       lacking.add(failure.primitive());
     }
     return lacking;
-  }
-
-  private static JailException missing(String facility, String reason) {
-    return new JailException(
-        facility,
-        "the strict sandbox needs "
-            + facility
-            + ", which this host refuses ("
-            + reason
-            + "); run './vmm-launch doctor', or choose the permissive sandbox for diagnosing");
   }
 
   private JailedProcess attempt(

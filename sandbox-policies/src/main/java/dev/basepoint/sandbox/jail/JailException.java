@@ -14,6 +14,28 @@ public final class JailException extends IOException {
     this.facility = facility;
   }
 
+  /** For a strict sandbox that cannot be had on this host. */
+  static JailException missing(String facility, String reason) {
+    return new JailException(
+        facility,
+        "the strict sandbox needs "
+            + facility
+            + ", which this host refuses ("
+            + reason
+            + "); run './vmm-launch doctor', or choose the permissive sandbox for diagnosing");
+  }
+
+  /** For a process that the kernel did not let apply its filter. */
+  public static JailException filterRefused(String reason) {
+    return new JailException(
+        HostIsolation.SECCOMP,
+        "the sandbox needs "
+            + HostIsolation.SECCOMP
+            + ", which this host refuses ("
+            + reason
+            + "); run './vmm-launch doctor'");
+  }
+
   /** The missing facility. */
   public String facility() {
     return facility;

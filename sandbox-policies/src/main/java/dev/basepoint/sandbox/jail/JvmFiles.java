@@ -1,12 +1,15 @@
 package dev.basepoint.sandbox.jail;
 
 import dev.basepoint.ipc.linux.EmptyRoot.Visible;
+import dev.basepoint.ipc.linux.Errno;
+import dev.basepoint.ipc.linux.ErrnoException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -53,6 +56,26 @@ public record JvmFiles(List<Visible> visible, String libraryPath) {
       visible.add(Visible.of(file, false));
     }
     return new JvmFiles(visible.stream().distinct().toList(), String.join(":", libraryPath));
+  }
+
+  /**
+   * Demands that any user may read every file, whatever the directories above it permit: those are
+   * not seen inside.
+   *
+   * @throws ErrnoException EACCES with the file and what to do
+   */
+  void requireReadableByOthers() throws IOException {
+    for (Visible file : visible) {
+      Path source = Path.of(file.source());
+      if (!Files.getPosixFilePermissions(source).contains(PosixFilePermission.OTHERS_READ)) {
+        throw new ErrnoException(
+            "the sandboxed processes have users of their own, and only some users may read "
+                + source
+                + "; permit it: chmod -R o+rX "
+                + source,
+            Errno.EACCES);
+      }
+    }
   }
 
   /** The loader that {@code program}, a 64-bit ELF file, asks for. */

@@ -37,9 +37,29 @@ public final class Confinement {
   /** A control group limit, named as in cgroup version 2; empty if the launcher gives it. */
   public record CgroupLimit(String key, OptionalLong value, String reason, SourceLine where) {}
 
-  /** Descriptors that the process may hold: from {@code min} to {@code max} of one kind. */
+  /** How many: from {@code min} to {@code max}. */
+  public record Count(Quantity min, Quantity max) {
+    @Override
+    public String toString() {
+      return min.equals(max) ? min.toString() : min + ".." + max;
+    }
+  }
+
+  /**
+   * Descriptors that the process holds, all of one kind.
+   *
+   * @param passing whether it holds them only for a while: until its guest runs, or while it is
+   *     saved
+   */
   public record DeclaredFd(
-      String name, String kind, int min, int max, String reason, SourceLine where) {}
+      String name, String kind, Count count, boolean passing, String reason, SourceLine where) {}
+
+  /**
+   * Objects that the process maps shared, all of one kind. Everything else in its address space is
+   * its own: anonymous, or a private mapping of the JVM's files.
+   */
+  public record DeclaredMapping(
+      String name, String kind, Count count, String reason, SourceLine where) {}
 
   /** Resources of getrlimit(2) that a policy may limit, in the order of their numbers. */
   public static final List<String> RESOURCES =
@@ -80,4 +100,7 @@ public final class Confinement {
           "kvm-vm",
           "kvm-vcpu",
           "tap");
+
+  /** Kinds of object that a process may map shared, as /proc/PID/maps shows them. */
+  public static final List<String> MAPPING_KINDS = List.of("memfd", "kvm-vcpu", "file");
 }

@@ -2,6 +2,7 @@ package dev.basepoint.sandbox.policy;
 
 import dev.basepoint.sandbox.policy.Confinement.CgroupLimit;
 import dev.basepoint.sandbox.policy.Confinement.DeclaredFd;
+import dev.basepoint.sandbox.policy.Confinement.DeclaredMapping;
 import dev.basepoint.sandbox.policy.Confinement.LandlockJvmOnly;
 import dev.basepoint.sandbox.policy.Confinement.NoCapabilities;
 import dev.basepoint.sandbox.policy.Confinement.OwnNamespace;
@@ -27,7 +28,8 @@ public record Policy(
     LandlockJvmOnly landlock,
     List<ResourceLimit> limits,
     List<CgroupLimit> cgroup,
-    List<DeclaredFd> fds) {
+    List<DeclaredFd> fds,
+    List<DeclaredMapping> mappings) {
 
   /**
    * What happens to one call, and by which rule.
@@ -43,6 +45,7 @@ public record Policy(
     limits = List.copyOf(limits);
     cgroup = List.copyOf(cgroup);
     fds = List.copyOf(fds);
+    mappings = List.copyOf(mappings);
   }
 
   /** Decides a call directly from the rules: the meaning that every compiled form must have. */
@@ -91,6 +94,7 @@ public record Policy(
         landlock,
         limits,
         cgroup,
-        fds);
+        fds,
+        mappings);
   }
 }

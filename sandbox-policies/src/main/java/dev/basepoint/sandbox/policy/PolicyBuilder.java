@@ -2,6 +2,7 @@ package dev.basepoint.sandbox.policy;
 
 import dev.basepoint.sandbox.policy.Confinement.CgroupLimit;
 import dev.basepoint.sandbox.policy.Confinement.DeclaredFd;
+import dev.basepoint.sandbox.policy.Confinement.DeclaredMapping;
 import dev.basepoint.sandbox.policy.Confinement.LandlockJvmOnly;
 import dev.basepoint.sandbox.policy.Confinement.NoCapabilities;
 import dev.basepoint.sandbox.policy.Confinement.OwnNamespace;
@@ -22,6 +23,7 @@ final class PolicyBuilder {
   final List<ResourceLimit> limits = new ArrayList<>();
   final List<CgroupLimit> cgroup = new ArrayList<>();
   final List<DeclaredFd> fds = new ArrayList<>();
+  final List<DeclaredMapping> mappings = new ArrayList<>();
   UidRange uids;
   NoCapabilities capabilities;
   LandlockJvmOnly landlock;
@@ -53,7 +55,8 @@ final class PolicyBuilder {
         landlock,
         limits,
         cgroup,
-        fds);
+        fds,
+        mappings);
   }
 
   private static void demand(Statement head, boolean present, String usage) throws PolicyException {

@@ -1,7 +1,9 @@
 package dev.basepoint.sandbox.policy;
 
 import dev.basepoint.sandbox.policy.Confinement.CgroupLimit;
+import dev.basepoint.sandbox.policy.Confinement.Count;
 import dev.basepoint.sandbox.policy.Confinement.DeclaredFd;
+import dev.basepoint.sandbox.policy.Confinement.DeclaredMapping;
 import dev.basepoint.sandbox.policy.Confinement.LandlockJvmOnly;
 import dev.basepoint.sandbox.policy.Confinement.NoCapabilities;
 import dev.basepoint.sandbox.policy.Confinement.OwnNamespace;
@@ -27,11 +29,15 @@ public final class PolicyParser {
           "landlock",
           "limit",
           "cgroup",
-          "fd");
+          "fd",
+          "mapping");
   private static final String SUFFIX = ".policy";
 
   /** Ends a limit that would hinder a process which rehearses its work on scratch files. */
   private static final String ONCE_WARM = "once-warm";
+
+  /** Ends an fd statement about descriptors that are held for a while only. */
+  private static final String PASSING = "passing";
 
   /** Finds the text of an included fragment. */
   @FunctionalInterface
@@ -119,6 +125,7 @@ public final class PolicyParser {
                   statement.words().getFirst(), value, statement.reason(), statement.where()));
         }
         case "fd" -> fd(builder, statement);
+        case "mapping" -> mapping(builder, statement);
         default -> throw unknown(statement, "keyword", statement.keyword(), KEYWORDS);
       }
     }
@@ -178,16 +185,8 @@ public final class PolicyParser {
   }
 
   private static void limit(PolicyBuilder builder, Statement statement) throws PolicyException {
-    boolean onceWarm =
-        statement.words().size() == 3 && statement.words().getLast().equals(ONCE_WARM);
-    Statement plain =
-        onceWarm
-            ? new Statement(
-                statement.where(),
-                statement.keyword(),
-                statement.words().subList(0, 2),
-                statement.reason())
-            : statement;
+    boolean onceWarm = statement.endsIn(ONCE_WARM);
+    Statement plain = onceWarm ? statement.withoutLast() : statement;
     OptionalLong value = value(builder, plain, Confinement.RESOURCES);
     builder.limits.add(
         new ResourceLimit(
@@ -222,16 +221,56 @@ public final class PolicyParser {
   }
 
   private static void fd(PolicyBuilder builder, Statement statement) throws PolicyException {
-    statement.expectWords(3, "fd NAME KIND COUNT");
-    String name = statement.words().getFirst();
-    String kind = statement.words().get(1);
-    if (!Confinement.FD_KINDS.contains(kind)) {
-      throw unknown(statement, "descriptor kind", kind, Confinement.FD_KINDS);
-    }
-    builder.once(statement, "fd " + name);
-    int[] range = range(statement, statement.words().get(2));
+    boolean passing = statement.endsIn(PASSING);
+    Statement plain = passing ? statement.withoutLast() : statement;
+    plain.expectWords(3, "fd NAME KIND COUNT [" + PASSING + "]");
+    String kind = kind(builder, plain, "descriptor kind", Confinement.FD_KINDS);
     builder.fds.add(
-        new DeclaredFd(name, kind, range[0], range[1], statement.reason(), statement.where()));
+        new DeclaredFd(
+            plain.words().getFirst(), kind, count(plain), passing, plain.reason(), plain.where()));
+  }
+
+  private static void mapping(PolicyBuilder builder, Statement statement) throws PolicyException {
+    statement.expectWords(3, "mapping NAME KIND COUNT");
+    String kind = kind(builder, statement, "mapping kind", Confinement.MAPPING_KINDS);
+    builder.mappings.add(
+        new DeclaredMapping(
+            statement.words().getFirst(),
+            kind,
+            count(statement),
+            statement.reason(),
+            statement.where()));
+  }
+
+  private static String kind(
+      PolicyBuilder builder, Statement statement, String what, List<String> known)
+      throws PolicyException {
+    String kind = statement.words().get(1);
+    if (!known.contains(kind)) {
+      throw unknown(statement, what, kind, known);
+    }
+    builder.once(statement, statement.keyword() + " " + statement.words().getFirst());
+    return kind;
+  }
+
+  private static Count count(Statement statement) throws PolicyException {
+    String text = statement.words().get(2);
+    String[] ends = text.split("\\.\\.", -1);
+    Optional<Quantity> min = Quantity.parse(ends[0]);
+    Optional<Quantity> max = Quantity.parse(ends[ends.length - 1]);
+    if (ends.length > 2 || min.isEmpty() || max.isEmpty()) {
+      throw statement.error(
+          "'"
+              + text
+              + "' is neither a quantity, like 2*queues+1, nor a range FIRST..LAST of two (known"
+              + " units: "
+              + String.join(", ", Quantity.UNITS)
+              + ")");
+    }
+    if (min.get().constant() && max.get().constant() && min.get().fixed() > max.get().fixed()) {
+      throw statement.error("the range '" + text + "' is empty");
+    }
+    return new Count(min.get(), max.get());
   }
 
   private static int[] range(Statement statement, String text) throws PolicyException {

@@ -67,4 +67,14 @@ record Statement(SourceLine where, String keyword, List<String> words, String re
       throw error("write it as '" + usage + " -- WHY'");
     }
   }
+
+  /** Whether the last of more than two words is {@code word}. */
+  boolean endsIn(String word) {
+    return words.size() > 2 && words.getLast().equals(word);
+  }
+
+  /** The statement without its last word. */
+  Statement withoutLast() {
+    return new Statement(where, keyword, words.subList(0, words.size() - 1), reason);
+  }
 }

@@ -2,6 +2,7 @@ package dev.basepoint.sandbox.report;
 
 import dev.basepoint.sandbox.policy.Confinement.CgroupLimit;
 import dev.basepoint.sandbox.policy.Confinement.DeclaredFd;
+import dev.basepoint.sandbox.policy.Confinement.DeclaredMapping;
 import dev.basepoint.sandbox.policy.Confinement.OwnNamespace;
 import dev.basepoint.sandbox.policy.Confinement.ResourceLimit;
 import dev.basepoint.sandbox.policy.Policy;
@@ -123,9 +124,21 @@ public final class PolicyPrinter {
             .map(
                 (DeclaredFd f) ->
                     new Entry(
-                        "%s (%s) %d..%d".formatted(f.name(), f.kind(), f.min(), f.max()),
+                        "%s (%s) %s%s"
+                            .formatted(
+                                f.name(), f.kind(), f.count(), f.passing() ? ", in passing" : ""),
                         f.reason(),
                         f.where()))
+            .toList());
+    sections.put(
+        "shared mappings",
+        policy.mappings().stream()
+            .map(
+                (DeclaredMapping m) ->
+                    new Entry(
+                        "%s (%s) %s".formatted(m.name(), m.kind(), m.count()),
+                        m.reason(),
+                        m.where()))
             .toList());
     sections.put(SYSCALLS, policy.rules().stream().map(PolicyPrinter::entry).toList());
     return sections;

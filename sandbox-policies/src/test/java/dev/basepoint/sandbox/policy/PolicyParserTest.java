@@ -93,7 +93,13 @@ class PolicyParserTest {
         "cgroup cpu.max 3 -- x;9;unknown cgroup 'cpu.max'",
         "fd a pipes 1 -- x;9;unknown descriptor kind 'pipes'; did you mean 'pipe'?",
         "fd a pipe 2..1 -- x;9;the range '2..1' is empty",
-        "fd a pipe few -- x;9;neither a number nor a range",
+        "fd a pipe few -- x;9;neither a quantity",
+        "fd a pipe 2*pipes -- x;9;known units: queues, devices, vcpus, files",
+        "fd a pipe 1..2..3 -- x;9;neither a quantity",
+        "fd a pipe 1 later -- x;9;write it as 'fd NAME KIND COUNT [passing]",
+        "mapping a pipe 1 -- x;9;unknown mapping kind 'pipe'",
+        "mapping a memfd 1/mapping a memfd 2 -- x;9;the reason is missing",
+        "mapping a memfd 1 -- x/mapping a file 2 -- x;10;duplicate: 'mapping a'",
         "fd std null 3 -- x;9;duplicate: 'fd std' stands at t.policy:8",
       })
   void refusesBadStatementsWithFileLineAndReason(String text, int line, String reason) {
@@ -203,7 +209,28 @@ class PolicyParserTest {
     assertTrue(policy.limits().get(1).onceWarm());
     assertEquals(OptionalLong.of(2L << 30), policy.limits().get(2).value());
     assertTrue(!policy.limits().get(2).onceWarm());
-    assertEquals(3, policy.fds().getFirst().max());
+    assertEquals("3", policy.fds().getFirst().count().toString());
+  }
+
+  @Test
+  void readsQuantities() throws PolicyException {
+    Policy policy =
+        parse(
+            """
+            fd wake eventfd 3*queues+devices+6 -- many
+            fd kernel file 0..2 passing -- for a while
+            mapping rings memfd devices..2*devices+1 -- shared
+            """);
+    Confinement.DeclaredFd wake = policy.fds().get(1);
+    assertEquals(6 + 3 * 4 + 2, wake.count().min().at(Map.of("queues", 4, "devices", 2)));
+    assertEquals(wake.count().min(), wake.count().max());
+    assertEquals("devices+3*queues+6", wake.count().toString());
+    assertThrows(
+        IllegalArgumentException.class, () -> wake.count().min().at(Map.of("queues", 4)));
+    assertTrue(!wake.passing());
+    assertTrue(policy.fds().get(2).passing());
+    assertEquals("0..2", policy.fds().get(2).count().toString());
+    assertEquals(7, policy.mappings().getFirst().count().max().at(Map.of("devices", 3)));
   }
 
   @Test
