@@ -24,6 +24,9 @@ final class StartScriptTest {
       List.of(
           "launcher", "vmm-main", "device-server-blk", "device-server-net", "device-server-rng");
 
+  /** CAP_NET_RAW, SYS_MODULE, SYS_RAWIO, SYS_BOOT, SYS_TIME, MKNOD and SYSLOG. */
+  private static final int[] NEVER_NEEDED = {13, 16, 17, 22, 25, 27, 34};
+
   @TempDir private Path directory;
 
   private Path root;
@@ -281,5 +284,33 @@ final class StartScriptTest {
     ended = end(second);
     assertEquals(0, ended.exitCode, ended.err);
     assertEquals(1, builds());
+  }
+
+  @Test
+  void launcherCanGainNothingAndKeepsLittle() throws Exception {
+    assumeTrue(Files.isExecutable(Path.of("/usr/bin/setpriv")), "there is no setpriv");
+    executable(
+        jdk.resolve("bin/java"),
+        "#!/bin/bash\nexec grep -E '^(NoNewPrivs|CapPrm|CapBnd):' /proc/self/status\n");
+    Ended ended = run("version");
+    assertEquals(0, ended.exitCode(), ended.err());
+    assertTrue(ended.out().contains("NoNewPrivs:\t1"), ended.out());
+    if (System.getProperty("user.name").equals("root")) {
+      for (String line : ended.out().lines().filter(text -> text.startsWith("Cap")).toList()) {
+        long set = Long.parseUnsignedLong(line.substring(line.indexOf('\t') + 1), 16);
+        for (int capability : NEVER_NEEDED) {
+          assertEquals(0, set >> capability & 1, line);
+        }
+      }
+    }
+  }
+
+  @Test
+  void jarsAreForAllUsersWhateverTheUmask() throws Exception {
+    Path careful = directory.resolve("careful");
+    executable(careful, "#!/bin/bash\numask 077\nexec \"" + root + "/vmm-launch\" \"$@\"\n");
+    assertEquals(0, end(start(careful, "version")).exitCode());
+    Path jar = root.resolve("vmm-main/target/vmm-main-1.0-all.jar");
+    assertEquals("rw-r--r--", PosixFilePermissions.toString(Files.getPosixFilePermissions(jar)));
   }
 }

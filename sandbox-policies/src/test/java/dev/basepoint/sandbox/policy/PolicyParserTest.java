@@ -225,8 +225,7 @@ class PolicyParserTest {
     assertEquals(6 + 3 * 4 + 2, wake.count().min().at(Map.of("queues", 4, "devices", 2)));
     assertEquals(wake.count().min(), wake.count().max());
     assertEquals("devices+3*queues+6", wake.count().toString());
-    assertThrows(
-        IllegalArgumentException.class, () -> wake.count().min().at(Map.of("queues", 4)));
+    assertThrows(IllegalArgumentException.class, () -> wake.count().min().at(Map.of("queues", 4)));
     assertTrue(!wake.passing());
     assertTrue(policy.fds().get(2).passing());
     assertEquals("0..2", policy.fds().get(2).count().toString());
