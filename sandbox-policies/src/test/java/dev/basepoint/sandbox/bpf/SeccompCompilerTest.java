@@ -42,7 +42,8 @@ class SeccompCompilerTest {
 
   private static Policy policy(List<SyscallRule> rules) {
     return new Policy(
-        "test", "", List.of(), rules, List.of(), null, null, null, List.of(), List.of(), List.of());
+        "test", "", List.of(), rules, List.of(), null, null, null, List.of(), List.of(), List.of(),
+        List.of());
   }
 
   private static SyscallRule rule(int number, Verdict verdict, List<Condition> conditions) {

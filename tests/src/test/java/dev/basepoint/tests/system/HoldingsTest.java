@@ -209,7 +209,7 @@ class HoldingsTest {
             pids.add(Long.parseLong(process.getFileName().toString()));
           }
         } catch (IOException endedMeanwhile) {
-          continue;
+          // Whoever has ended is in no namespace.
         }
       }
     }

@@ -63,7 +63,7 @@ class RootlessTest {
   private List<String> copies(String permissions, String... arguments) throws Exception {
     List<String> properties = new ArrayList<>();
     for (Victim victim : Victim.values()) {
-      Path copy = copy(IntruderJars.original(victim), permissions);
+      Path copy = copy(Launcher.jar(victim.module()), permissions);
       properties.add("-Dvmm.jar." + victim.module() + "=" + copy);
     }
     List<String> command = new ArrayList<>(Launcher.command(properties, arguments));
