@@ -96,7 +96,7 @@ final class ColdStart implements AutoCloseable {
     return timings;
   }
 
-  private static SequencedMap<String, Double> timings(String json) throws IOException {
+  static SequencedMap<String, Double> timings(String json) throws IOException {
     SequencedMap<String, Double> timings = new LinkedHashMap<>();
     try (JsonParser parser = new JsonFactory().createParser(json)) {
       while (parser.nextToken() != null) {

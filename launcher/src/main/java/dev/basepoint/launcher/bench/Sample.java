@@ -14,7 +14,8 @@ public record Sample(double[] sortedMillis) {
     return new Sample(sorted);
   }
 
-  int count() {
+  /** How many there are. */
+  public int count() {
     return sortedMillis.length;
   }
 

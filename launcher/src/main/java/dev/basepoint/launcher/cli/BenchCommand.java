@@ -1,5 +1,7 @@
 package dev.basepoint.launcher.cli;
 
+import dev.basepoint.launcher.bench.LaunchBench;
+import dev.basepoint.launcher.bench.LaunchChart;
 import dev.basepoint.launcher.bench.RoleBench;
 import dev.basepoint.launcher.bench.SandboxBench;
 import dev.basepoint.launcher.bench.StartBench;
@@ -12,6 +14,8 @@ import dev.basepoint.launcher.output.Json;
 import dev.basepoint.launcher.output.Progress;
 import dev.basepoint.launcher.output.Table;
 import dev.basepoint.launcher.output.Terminal;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
@@ -19,6 +23,9 @@ import java.util.Map;
 final class BenchCommand {
   private static final Option COUNT =
       Option.valued("--count", "N", "Runs to count of each kind; 10 if not given.");
+
+  private static final Option CHART =
+      Option.valued("--chart", "FILE", "Draw the figures as an SVG image, too.");
 
   private static final int COUNT_MAX = 10_000;
   private static final String EXIT_BENCH = "dev.basepoint.vmm.bench.ExitBench";
@@ -47,6 +54,14 @@ final class BenchCommand {
                 List.of("vmm-launch bench start --count 20 --json | jq .qemu"),
                 List.of(),
                 bench::start),
+            new Command(
+                "launch",
+                "Time until a VM runs: started, restored and forked, in turn with QEMU's microvm.",
+                List.of(COUNT, CHART, Commands.JSON),
+                List.of(),
+                List.of("vmm-launch bench launch --count 50 --chart launch.svg"),
+                List.of(),
+                bench::launch),
             new Command(
                 "exits",
                 "What handling a VM exit in Java costs over the exit itself; prints JSON.",
@@ -110,6 +125,22 @@ final class BenchCommand {
       context.terminal().out().println(Json.write(result.toJson()));
     } else {
       print(result);
+    }
+    return ExitCode.OK.code();
+  }
+
+  private int launch(Arguments arguments) throws Exception {
+    LaunchBench.Result result;
+    try (Progress progress = new Progress(context.terminal())) {
+      result = LaunchBench.run(Installation.current(), count(arguments), progress::step);
+    }
+    if (arguments.has(CHART)) {
+      Files.writeString(Path.of(arguments.value(CHART).orElseThrow()), LaunchChart.draw(result));
+    }
+    if (Commands.json(arguments)) {
+      context.terminal().out().println(Json.write(result.toJson()));
+    } else {
+      new LaunchReport(context.terminal()).print(result);
     }
     return ExitCode.OK.code();
   }
