@@ -57,7 +57,7 @@ public final class BasepointCreator {
   public CreatedTemplate create(Request request, CreateListener listener) throws IOException {
     requireBootable(request.manifest());
     try (TemplateDraft draft = store.begin(request.name(), request.tenant(), request.replace())) {
-      return create(request, draft, listener);
+      return createExplained(request, draft, listener);
     }
   }
 
@@ -74,7 +74,7 @@ public final class BasepointCreator {
     requireBootable(manifest);
     try (TemplateDraft draft = store.beginAgain(worn)) {
       Request request = new Request(manifest, worn.name(), worn.tenant(), true, sandbox);
-      return create(request, draft, listener);
+      return createExplained(request, draft, listener);
     }
   }
 
@@ -85,6 +85,36 @@ public final class BasepointCreator {
           "the manifest says ready: command, so that a running VM is the one to make a template of;"
               + " start it in the daemon, or choose ready: doorbell or console");
     }
+  }
+
+  private CreatedTemplate createExplained(
+      Request request, TemplateDraft draft, CreateListener listener) throws IOException {
+    try {
+      return create(request, draft, listener);
+    } catch (IOException e) {
+      requireNotCancelled(request.name());
+      throw draft.explained(e);
+    }
+  }
+
+  /**
+   * Makes a template again from its own manifest, in its place: for one whose forks or days are
+   * counted, or whose images were changed. The old one stays until the new one is complete.
+   *
+   * @param tenant whose it must be
+   * @throws TemplateException as above, or if there is none, or it is damaged
+   */
+  public CreatedTemplate remake(
+      String name, String tenant, SandboxLevel sandbox, CreateListener listener)
+      throws IOException {
+    Template worn;
+    VmManifest manifest;
+    try (OpenTemplate open = store.open(name)) {
+      worn = open.template();
+      worn.requireTenant(tenant);
+      manifest = StoredManifest.load(open);
+    }
+    return createAgain(worn, manifest, sandbox, listener);
   }
 
   /** Ends the making early; safe from any thread, at any time. */
@@ -156,7 +186,6 @@ public final class BasepointCreator {
       try {
         awaitReady(booted, watch);
       } catch (IOException e) {
-        requireNotCancelled(request.name());
         throw notReady(manifest, watch, e);
       }
       listener.step("saving " + request.name());

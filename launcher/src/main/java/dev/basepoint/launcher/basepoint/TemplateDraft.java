@@ -24,6 +24,9 @@ import java.util.SequencedMap;
  * without that, it leaves nothing behind.
  */
 public final class TemplateDraft implements AutoCloseable {
+  /** A guest can write next to nothing on a disk with less room than this. */
+  private static final long SPACE_BYTES_MIN = 64 * 1024;
+
   private final TemplateStore store;
   private final StoreFiles files;
   private final Path target;
@@ -242,10 +245,29 @@ public final class TemplateDraft implements AutoCloseable {
     try {
       change.make();
     } catch (ErrnoException e) {
-      throw e.errno() == Errno.ENOSPC || e.errno() == Errno.EDQUOT ? full(e) : e;
+      throw isFull(e.errno()) ? full(e) : e;
     } catch (FileSystemException e) {
       throw "No space left on device".equals(e.getReason()) ? full(e) : e;
     }
+  }
+
+  /**
+   * What to tell of a failure of whoever fills the draft: a full disk looks to a guest like a
+   * broken one, and it may wait or give up for that.
+   */
+  IOException explained(IOException failure) throws IOException {
+    boolean guestFailed =
+        failure instanceof TemplateException refusal && refusal.reason() == Reason.NOT_READY;
+    boolean nothingFree = Files.getFileStore(store.directory()).getUsableSpace() < SPACE_BYTES_MIN;
+    if ((guestFailed && nothingFree)
+        || (failure instanceof ErrnoException errno && isFull(errno.errno()))) {
+      return full(failure);
+    }
+    return failure;
+  }
+
+  private static boolean isFull(int errno) {
+    return errno == Errno.ENOSPC || errno == Errno.EDQUOT;
   }
 
   private TemplateException full(IOException cause) {

@@ -7,10 +7,13 @@ import dev.basepoint.launcher.basepoint.CreateListener;
 import dev.basepoint.launcher.basepoint.CreatedTemplate;
 import dev.basepoint.launcher.basepoint.StateDirectory;
 import dev.basepoint.launcher.basepoint.Template;
+import dev.basepoint.launcher.basepoint.TemplateException;
+import dev.basepoint.launcher.basepoint.TemplateException.Reason;
 import dev.basepoint.launcher.basepoint.TemplateFailure;
 import dev.basepoint.launcher.basepoint.TemplateStore;
 import dev.basepoint.launcher.cli.syntax.Arguments;
 import dev.basepoint.launcher.group.Installation;
+import dev.basepoint.launcher.group.SandboxLevel;
 import dev.basepoint.launcher.group.StartFailure;
 import dev.basepoint.launcher.group.StopSignals;
 import dev.basepoint.launcher.manifest.LoadedManifest;
@@ -25,6 +28,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.SequencedMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -59,18 +63,43 @@ final class BasepointCommand {
             tenant(arguments),
             arguments.has(BasepointCommands.REPLACE),
             Commands.sandbox(arguments));
+    return make(arguments, (creator, listener) -> creator.create(request, listener));
+  }
+
+  int remake(Arguments arguments) throws CommandException {
+    String name = name(arguments);
+    String tenant = tenant(arguments);
+    SandboxLevel sandbox = Commands.sandbox(arguments);
+    return make(arguments, (creator, listener) -> creator.remake(name, tenant, sandbox, listener));
+  }
+
+  @FunctionalInterface
+  private interface Making {
+    CreatedTemplate make(BasepointCreator creator, CreateListener listener) throws IOException;
+  }
+
+  private int make(Arguments arguments, Making making) throws CommandException {
     DaemonPaths paths = DaemonAccess.paths(arguments);
     paths.prepare(uid());
     TemplateStore store = TemplateStore.of(paths.state(), Template.Kind.TEMPLATE);
     BasepointCreator creator = new BasepointCreator(Installation.current(), store);
+    AtomicReference<Outcome> stopped = new AtomicReference<>(Outcome.INTERRUPTED);
     SequencedMap<String, Object> facts;
     try (Progress progress = new Progress(terminal);
-        StopSignals _ = StopSignals.install(_ -> creator.cancel());
-        CreatedTemplate created = creator.create(request, shownOn(progress))) {
+        StopSignals _ =
+            StopSignals.install(
+                outcome -> {
+                  stopped.set(outcome);
+                  creator.cancel();
+                });
+        CreatedTemplate created = making.make(creator, shownOn(progress))) {
       double millis =
           Math.round(System.currentTimeMillis() - context.commandStartEpochMicros() / 1e3);
       facts = new Basepoints(store).created(created, millis);
     } catch (IOException e) {
+      if (e instanceof TemplateException refusal && refusal.reason() == Reason.CANCELLED) {
+        throw new CommandException(stopped.get().exitCode(), e.getMessage(), e);
+      }
       throw TemplateFailure.of(e);
     }
     show(arguments, facts, new BasepointReport(terminal)::created);

@@ -31,7 +31,13 @@ final class BasepointCommands {
         List.of(
             "vmm-launch basepoint create examples/probe.yaml --name probe",
             "vmm-launch basepoint list"),
-        List.of(create(context), list(context), inspect(context), verify(context), remove(context)),
+        List.of(
+            create(context),
+            remake(context),
+            list(context),
+            inspect(context),
+            verify(context),
+            remove(context)),
         null);
   }
 
@@ -49,6 +55,17 @@ final class BasepointCommands {
             "vmm-launch basepoint create examples/probe.yaml --name probe",
             "vmm-launch basepoint create my-vm.yaml --ready-when 'login:' --replace"),
         arguments -> new BasepointCommand(context).create(arguments));
+  }
+
+  private static Command remake(CliContext context) {
+    return leaf(
+        "remake",
+        "Make a template again from its own manifest, in its place; the old one stays until the new"
+            + " one is complete.",
+        List.of(Commands.SANDBOX, DaemonAccess.TENANT),
+        template(),
+        List.of("vmm-launch basepoint remake probe"),
+        arguments -> new BasepointCommand(context).remake(arguments));
   }
 
   private static Command list(CliContext context) {

@@ -3,6 +3,7 @@ package dev.basepoint.launcher.manifest;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import dev.basepoint.launcher.basepoint.ManifestYaml;
 import dev.basepoint.launcher.output.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -188,6 +189,14 @@ final class ManifestModelTest {
             BasepointSpec.DEFAULT,
             new Timeouts(30_000, 1_500, OptionalLong.empty())),
         vm);
+  }
+
+  @Test
+  void isTheSameAfterBeingWrittenAsYaml() throws Exception {
+    VmManifest vm = load(EVERYTHING);
+    assertEquals(vm, load(ManifestYaml.write(vm)));
+    String odd = "version: 1\ncmdline: \"a: 'b' # c \\\\ \\\"d\\\"\"\nname: null0\n";
+    assertEquals(load(odd), load(ManifestYaml.write(load(odd))));
   }
 
   @Test
