@@ -14,7 +14,13 @@ final class DocumentationTest {
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)#]+)(#[^)]*)?\\)");
 
   @ParameterizedTest
-  @ValueSource(strings = {"../README.md", "../docs/manifest.md", "../docs/daemon.md"})
+  @ValueSource(
+      strings = {
+        "../README.md",
+        "../docs/manifest.md",
+        "../docs/templates.md",
+        "../docs/daemon.md"
+      })
   void linksLeadSomewhere(Path document) throws Exception {
     Matcher link = LINK.matcher(Files.readString(document));
     int count = 0;
