@@ -209,8 +209,8 @@ class BasepointTest {
 
   @Test
   void aMakerThatIsKilledOrStoppedLeavesNothing() throws Exception {
-    String[] create = arguments("create", manifest(NEVER_READY, "basepoint: {timeout: 10m}"));
-    try (Launcher maker = Launcher.start(create)) {
+    String waits = "basepoint: {timeout: 10m}";
+    try (Launcher maker = Launcher.start(arguments("create", manifest(NEVER_READY, waits)))) {
       maker.awaitLine(line -> line.startsWith("waiting until the guest of probe is ready"));
       assertEquals(List.of(".new-probe"), kept());
       ends(85, "create", manifest(READY, ""));
@@ -222,7 +222,7 @@ class BasepointTest {
         child.onExit().get(60, TimeUnit.SECONDS);
       }
     }
-    try (Launcher maker = Launcher.start(create)) {
+    try (Launcher maker = Launcher.start(arguments("create", manifest(NEVER_READY, waits)))) {
       maker.awaitLine(line -> line.startsWith("waiting until the guest of probe is ready"));
       maker.interrupt();
       assertEquals(130, maker.awaitExit(), maker::output);
