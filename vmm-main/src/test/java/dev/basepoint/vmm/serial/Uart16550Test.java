@@ -207,7 +207,7 @@ final class Uart16550Test {
       assertEquals('a', in(DATA));
       assertEquals('b', in(DATA));
       assertEquals(0xc1, in(IIR));
-      assertEquals(1, interrupts.get(), "the edge was sent before the save");
+      assertEquals(2, interrupts.get(), "the edge is sent again: it may have been lost on the way");
     }
     MachineState damaged = new MachineState();
     damaged.put(SectionKind.UART, 0, new byte[3]);
