@@ -70,7 +70,6 @@ public final class BackEndSession implements AutoCloseable {
   private final ConfigWrites configWrites;
 
   private long features;
-  private long protocolFeatures;
   private InflightRegion inflight;
 
   /** Guards what other threads reach: the second channel. */
@@ -110,8 +109,6 @@ public final class BackEndSession implements AutoCloseable {
   private void handle(VhostUserFrame frame) throws IOException {
     FrontEndRequest request = VhostUserCodec.decode(frame);
     RequestCode code = RequestCode.of(frame.request()).orElse(null);
-    boolean acknowledge =
-        frame.needsReply() && (protocolFeatures & ProtocolFeatures.REPLY_ACK) != 0;
     BackEndReply reply = null;
     String refusal = null;
     try {
@@ -129,7 +126,8 @@ public final class BackEndSession implements AutoCloseable {
     }
     if (code != null && code.alwaysReplied()) {
       answer(code, reply == null ? refusal(request) : reply);
-    } else if (acknowledge) {
+    } else if (frame.needsReply()) {
+      // Negotiated or not: a front end that reconnects may not negotiate again, and would wait.
       channel.send(VhostUserCodec.acknowledge(frame.request(), refusal == null));
     } else if (refusal != null) {
       throw new VhostUserException(describe(frame, code) + " cannot be granted: " + refusal);
@@ -184,10 +182,9 @@ public final class BackEndSession implements AutoCloseable {
       case GetProtocolFeatures _ -> {
         return new BackEndReply.Value(offeredProtocolFeatures());
       }
-      case SetProtocolFeatures(long wanted) -> {
-        refuseUnoffered(wanted & ~offeredProtocolFeatures(), "protocol features");
-        protocolFeatures = wanted;
-      }
+      case SetProtocolFeatures(long wanted) ->
+          // None of ours changes what a message means, so that is all.
+          refuseUnoffered(wanted & ~offeredProtocolFeatures(), "protocol features");
       case GetQueueNum _ -> {
         return new BackEndReply.Value(device.queueCount());
       }
