@@ -45,6 +45,9 @@ final class BlkRequest {
   /** Whether the write must be on stable storage before it completes. */
   boolean durable;
 
+  /** Whether it was handed over only to keep another CPU busy. */
+  boolean shared;
+
   QueuePort queue;
   int headId;
   long startNanos;

@@ -16,7 +16,9 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  *
  * <p>Between events it may poll: while a poller reports work, and for a bounded time after, the
  * loop spins instead of sleeping, since a wake-up across CPUs costs more than the request itself.
- * With no pollers, or a spin time of 0, it sleeps at once. An event allocates nothing.
+ * It does so only while that pays: once nothing came within the time, it sleeps at once, until
+ * after a shorter sleep than that. With no pollers, or a spin time of 0, it sleeps at once always.
+ * An event allocates nothing.
  */
 public final class EventLoop implements AutoCloseable {
   private static final int EVENTS_PER_WAIT = 64;
@@ -88,6 +90,8 @@ public final class EventLoop implements AutoCloseable {
   private Poller[] pollers = new Poller[0];
   private volatile long spinNanos;
   private long spinUntil;
+  private long lastWorkNanos;
+  private boolean spinningPays;
   private volatile boolean stopping;
   private volatile Thread thread;
 
@@ -185,11 +189,23 @@ public final class EventLoop implements AutoCloseable {
     for (int i = 0; i < ready; i++) {
       dispatch((int) epoll.readyToken(i), epoll.readyEvents(i));
     }
+    if (!awake && worked) {
+      judgeSpinning();
+    }
     worked |= runPollers(spinning ? SPINS_PER_WAIT : 1);
     runTasks();
     releaseSlots();
     if (worked && spinNanos > 0) {
-      spinUntil = System.nanoTime() + spinNanos;
+      lastWorkNanos = System.nanoTime();
+      spinUntil = spinningPays ? lastWorkNanos + spinNanos : lastWorkNanos;
+    }
+  }
+
+  /** After a sleep: would work have come while we spun? */
+  private void judgeSpinning() {
+    long limit = spinNanos;
+    if (limit > 0) {
+      spinningPays = System.nanoTime() - lastWorkNanos <= limit;
     }
   }
 

@@ -170,6 +170,11 @@ public final class QueuePort {
     }
   }
 
+  /** Whether {@link #pop} has something, now and without looking what it is. */
+  public boolean hasPending() {
+    return open && queue.hasPending();
+  }
+
   /** Chains popped and not yet returned. */
   public int inFlight() {
     return queue.inFlight() - (reopened.length - reopenedTaken);

@@ -42,14 +42,14 @@ final class DeviceCommand {
       Option.valued(
           "--spin",
           "MICROS",
-          "How long to look for the next request before sleeping; 50 if not given, and 0 on a host"
-              + " with one CPU.");
+          "How long to look for the next request before sleeping, while that pays; 200 if not"
+              + " given, and 0 on a host with one CPU.");
 
   private static final List<Option> COMMON =
       List.of(VHOST_USER, CONNECT, FD, GUEST_MEMORY_MAX, SPIN, Commands.SANDBOX, Commands.JSON);
 
   private static final long GUEST_BYTES_DEFAULT = 16L << 30;
-  private static final long SPIN_MICROS_DEFAULT = 50;
+  private static final long SPIN_MICROS_DEFAULT = 200;
   private static final long SPIN_MICROS_MAX = 10_000;
 
   /** How long to wait for the peer of a network back end. */
