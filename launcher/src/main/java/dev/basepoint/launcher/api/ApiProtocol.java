@@ -8,6 +8,7 @@ import dev.basepoint.launcher.api.proto.ApiFailure;
 import dev.basepoint.launcher.api.proto.ApiHello;
 import dev.basepoint.launcher.api.proto.ApiRequestFrame;
 import dev.basepoint.launcher.api.proto.AwaitVm;
+import dev.basepoint.launcher.api.proto.CaptureVm;
 import dev.basepoint.launcher.api.proto.ConsoleChunk;
 import dev.basepoint.launcher.api.proto.ForkTemplate;
 import dev.basepoint.launcher.api.proto.InspectVm;
@@ -15,6 +16,7 @@ import dev.basepoint.launcher.api.proto.ListPools;
 import dev.basepoint.launcher.api.proto.ListVms;
 import dev.basepoint.launcher.api.proto.PauseRunningVm;
 import dev.basepoint.launcher.api.proto.ReadConsole;
+import dev.basepoint.launcher.api.proto.RestoreVm;
 import dev.basepoint.launcher.api.proto.ResumePausedVm;
 import dev.basepoint.launcher.api.proto.StartVm;
 import dev.basepoint.launcher.api.proto.StopVm;
@@ -115,6 +117,15 @@ public final class ApiProtocol {
       case ApiRequest.ListPools() -> frame.setListPools(ListPools.getDefaultInstance());
       case ApiRequest.WarmPool(String template, int waitMillis) ->
           frame.setWarmPool(WarmPool.newBuilder().setTemplate(template).setWaitMillis(waitMillis));
+      case ApiRequest.CaptureVm(String vm, String name, boolean replace, boolean asTemplate) ->
+          frame.setCaptureVm(
+              CaptureVm.newBuilder()
+                  .setVm(vm)
+                  .setName(name)
+                  .setReplace(replace)
+                  .setAsTemplate(asTemplate));
+      case ApiRequest.RestoreVm(String snapshot, String name) ->
+          frame.setRestoreVm(RestoreVm.newBuilder().setSnapshot(snapshot).setName(name));
     }
     return frame.build().toByteArray();
   }
@@ -162,6 +173,15 @@ public final class ApiProtocol {
       case WARM_POOL ->
           new ApiRequest.WarmPool(
               frame.getWarmPool().getTemplate(), frame.getWarmPool().getWaitMillis());
+      case CAPTURE_VM ->
+          new ApiRequest.CaptureVm(
+              frame.getCaptureVm().getVm(),
+              frame.getCaptureVm().getName(),
+              frame.getCaptureVm().getReplace(),
+              frame.getCaptureVm().getAsTemplate());
+      case RESTORE_VM ->
+          new ApiRequest.RestoreVm(
+              frame.getRestoreVm().getSnapshot(), frame.getRestoreVm().getName());
       case BODY_NOT_SET -> throw new ProtocolException("unknown request");
     };
   }

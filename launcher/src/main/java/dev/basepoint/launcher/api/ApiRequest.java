@@ -154,6 +154,34 @@ public sealed interface ApiRequest {
     }
   }
 
+  /**
+   * Keeps a VM as it is now; it goes on.
+   *
+   * @param name of what is made
+   * @param replace whether it may take the place of one of the same name and tenant
+   * @param asTemplate something to fork, instead of something to restore
+   */
+  record CaptureVm(String vm, String name, boolean replace, boolean asTemplate) implements OfVm {
+    public CaptureVm {
+      checkName(vm);
+      checkName(name);
+    }
+  }
+
+  /**
+   * Lets a VM go on where it stood when a snapshot was made of it.
+   *
+   * @param name the VM's; empty for the snapshot's
+   */
+  record RestoreVm(String snapshot, String name) implements ApiRequest {
+    public RestoreVm {
+      checkName(snapshot);
+      if (!name.isEmpty()) {
+        checkName(name);
+      }
+    }
+  }
+
   private static void check(boolean valid, String problem) {
     if (!valid) {
       throw new IllegalArgumentException(problem);

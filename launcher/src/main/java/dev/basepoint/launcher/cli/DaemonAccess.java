@@ -2,8 +2,10 @@ package dev.basepoint.launcher.cli;
 
 import dev.basepoint.launcher.api.ApiClient;
 import dev.basepoint.launcher.api.DaemonPaths;
+import dev.basepoint.launcher.basepoint.StateDirectory;
 import dev.basepoint.launcher.cli.syntax.Arguments;
 import dev.basepoint.launcher.cli.syntax.Option;
+import java.io.IOException;
 
 /** How commands reach the daemon. */
 final class DaemonAccess {
@@ -27,5 +29,21 @@ final class DaemonAccess {
 
   static ApiClient connect(Arguments arguments) throws CommandException {
     return ApiClient.connect(paths(arguments), arguments.value(TENANT).orElse(""));
+  }
+
+  /** Whose objects a command means that needs no daemon. */
+  static String tenant(Arguments arguments) throws CommandException {
+    String own;
+    try {
+      own = StateDirectory.tenantOf(StateDirectory.uid());
+    } catch (IOException e) {
+      throw new CommandException(ExitCode.SYSTEM_ERROR, "who you are cannot be read: " + e, e);
+    }
+    String named = arguments.value(TENANT).orElse(own);
+    if (!named.equals(own) && !own.equals(StateDirectory.tenantOf(0))) {
+      throw new CommandException(
+          ExitCode.PERMISSION_DENIED, own + " may not act for tenant " + named + "; only root may");
+    }
+    return named;
   }
 }

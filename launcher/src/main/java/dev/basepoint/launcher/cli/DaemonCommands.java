@@ -28,6 +28,17 @@ final class DaemonCommands {
           "How long a process may take to end before it is killed; default: timeouts.stop of the"
               + " manifest.");
 
+  static final String SNAPSHOT = "SNAPSHOT";
+
+  static final Option RESTORED_NAME =
+      Option.valued("--name", "NAME", "The VM's name; default: the snapshot's.");
+  static final Option AS =
+      Option.valued("--as", "NAME", "The name of what is kept; default: the VM's.");
+  static final Option REPLACE =
+      Option.flag("--replace", "Take the place of one of the same name and tenant.");
+  static final Option TEMPLATE =
+      Option.flag("--template", "Keep it as a template, to be forked, instead of a snapshot.");
+
   private final CliContext context;
 
   private DaemonCommands(CliContext context) {
@@ -45,6 +56,9 @@ final class DaemonCommands {
         commands.console(),
         commands.pause(),
         commands.resume(),
+        commands.snapshot(),
+        commands.restore(),
+        SnapshotsCommand.command(context),
         commands.stop());
   }
 
@@ -128,6 +142,27 @@ final class DaemonCommands {
         List.of(Commands.JSON),
         List.of("vmm-launch resume one"),
         arguments -> new VmCommands(context).resume(arguments));
+  }
+
+  private Command snapshot() {
+    return ofVm(
+        "snapshot",
+        "Keep a VM as it is now: RAM, CPUs, devices and disks; it goes on afterwards.",
+        List.of(AS, REPLACE, TEMPLATE, DaemonAccess.TENANT, Commands.JSON),
+        List.of(
+            "vmm-launch snapshot one --as before-update",
+            "vmm-launch snapshot one --template --as base"),
+        arguments -> new SnapshotCommands(context).snapshot(arguments));
+  }
+
+  private Command restore() {
+    return leaf(
+        "restore",
+        "Let a VM go on where it stood when a snapshot was made of it.",
+        List.of(RESTORED_NAME, DaemonAccess.TENANT, Commands.JSON),
+        List.of(new Parameter(SNAPSHOT, "The snapshot's name.", true, Parameter.Kind.WORD)),
+        List.of("vmm-launch restore before-update --name two"),
+        arguments -> new SnapshotCommands(context).restore(arguments));
   }
 
   private Command stop() {

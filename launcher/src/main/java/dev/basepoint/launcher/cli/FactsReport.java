@@ -18,6 +18,9 @@ final class FactsReport {
   private static final List<String> DEVICE_COLUMNS =
       List.of("name", "type", "requests", "bytes", "errors");
 
+  private static final List<String> SNAPSHOT_COLUMNS =
+      List.of("name", "tenant", "created", "vcpus", "memory_bytes", "devices", "problem");
+
   private final Terminal terminal;
 
   FactsReport(Terminal terminal) {
@@ -49,6 +52,22 @@ final class FactsReport {
           vm.get("memory_bytes") instanceof Long bytes ? ByteSize.format(bytes) : "-",
           plain(vm.get("devices")),
           vm.get("uptime_ms") instanceof Long millis ? uptime(millis) : "-");
+    }
+    table.print(terminal);
+  }
+
+  /** A table of snapshots. */
+  void snapshots(Collection<?> snapshots) {
+    Table table = new Table();
+    for (String column : SNAPSHOT_COLUMNS) {
+      table.column(column.replace('_', ' '), Table.Align.LEFT);
+    }
+    for (Object item : snapshots) {
+      Map<?, ?> snapshot = (Map<?, ?>) item;
+      table.row(
+          SNAPSHOT_COLUMNS.stream()
+              .map(column -> plain(snapshot.get(column)))
+              .toArray(String[]::new));
     }
     table.print(terminal);
   }

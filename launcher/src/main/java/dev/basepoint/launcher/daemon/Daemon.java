@@ -2,7 +2,6 @@ package dev.basepoint.launcher.daemon;
 
 import dev.basepoint.launcher.api.ApiProtocol;
 import dev.basepoint.launcher.api.DaemonPaths;
-import dev.basepoint.launcher.basepoint.StateDirectory;
 import dev.basepoint.launcher.basepoint.Template;
 import dev.basepoint.launcher.basepoint.TemplateStore;
 import dev.basepoint.launcher.cli.CommandException;
@@ -17,16 +16,21 @@ import dev.basepoint.launcher.manifest.HostFacts;
 import dev.basepoint.sandbox.jail.Jail;
 import dev.basepoint.sandbox.jail.Privilege;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.SequencedMap;
 
 /** The daemon of a state directory: its lock, its API and its VMs. */
 public final class Daemon implements AutoCloseable {
+  /** A snapshot is restored once and then let go of. */
+  private static final PoolSettings NO_POOL = new PoolSettings(0, 0, 0);
+
   private final DaemonPaths paths;
   private final DaemonOptions options;
   private final DaemonLock lock;
   private final MemoryBudget budget;
   private final VmRegistry registry;
   private final ForkService forks;
+  private final ForkService restores;
   private final ApiServer server;
   private boolean closed;
 
@@ -43,13 +47,28 @@ public final class Daemon implements AutoCloseable {
     this.lock = lock;
     this.budget = new MemoryBudget(options.memoryBytes(), () -> HostFacts.read().availableBytes());
     this.registry = new VmRegistry(options.vmsMax(), budget, log);
-    this.forks = forks(paths.state(), installation, log);
+    TemplateStore templates = TemplateStore.of(paths.state(), Template.Kind.TEMPLATE);
+    TemplateStore snapshots = TemplateStore.of(paths.state(), Template.Kind.SNAPSHOT);
+    Path state = paths.state().path();
+    this.forks =
+        new ForkService(
+            installation,
+            templates,
+            SandboxLevel.STRICT,
+            state,
+            manifest -> PoolSettings.of(manifest.basepoint()),
+            logged(log));
+    this.restores =
+        new ForkService(
+            installation, snapshots, SandboxLevel.STRICT, state, _ -> NO_POOL, logged(log));
     Dispatcher dispatcher =
         new Dispatcher(
             this::status,
             new ColdStarts(installation, registry, log),
             new VmOperations(registry),
-            new ForkStarts(forks, registry, log));
+            new ForkStarts(forks, registry, log),
+            new Captures(registry, templates, snapshots),
+            new ForkStarts(restores, registry, log));
     this.server = ApiServer.open(paths.socket(), uid, dispatcher, log);
   }
 
@@ -74,17 +93,6 @@ public final class Daemon implements AutoCloseable {
       throw new CommandException(
           ExitCode.SYSTEM_ERROR, "cannot serve " + paths.state().path() + ": " + e.getMessage(), e);
     }
-  }
-
-  private static ForkService forks(StateDirectory state, Installation installation, DaemonLog log)
-      throws IOException {
-    return new ForkService(
-        installation,
-        TemplateStore.of(state, Template.Kind.TEMPLATE),
-        SandboxLevel.STRICT,
-        state.path(),
-        manifest -> PoolSettings.of(manifest.basepoint()),
-        logged(log));
   }
 
   private static TemplateEvents logged(DaemonLog log) {
@@ -139,6 +147,7 @@ public final class Daemon implements AutoCloseable {
     closed = true;
     registry.close();
     forks.close();
+    restores.close();
     server.close();
     release(lock);
   }

@@ -15,19 +15,27 @@ final class Dispatcher {
   private final ColdStarts starts;
   private final VmOperations vms;
   private final ForkStarts forks;
+  private final Captures captures;
+  private final ForkStarts restores;
 
   /**
    * @param status tells about the daemon itself
+   * @param forks of templates
+   * @param restores of snapshots
    */
   Dispatcher(
       Supplier<SequencedMap<String, Object>> status,
       ColdStarts starts,
       VmOperations vms,
-      ForkStarts forks) {
+      ForkStarts forks,
+      Captures captures,
+      ForkStarts restores) {
     this.status = status;
     this.starts = starts;
     this.vms = vms;
     this.forks = forks;
+    this.captures = captures;
+    this.restores = restores;
   }
 
   /**
@@ -57,6 +65,8 @@ final class Dispatcher {
       case ApiRequest.AwaitVm(String vm, int waitMillis) -> facts(vms.await(vm, waitMillis));
       case ApiRequest.ListPools() -> facts(forks.pools());
       case ApiRequest.WarmPool warm -> facts(forks.warm(warm, tenant));
+      case ApiRequest.CaptureVm capture -> facts(captures.capture(capture, tenant));
+      case ApiRequest.RestoreVm restore -> facts(restores.restore(restore, tenant, receivedNanos));
     };
   }
 

@@ -24,7 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 
-/** Starts VMs as forks of templates. */
+/** Starts VMs as forks of templates, or from snapshots. */
 final class ForkStarts {
   private static final double NANOS_PER_MILLI = 1e6;
 
@@ -57,10 +57,34 @@ final class ForkStarts {
    */
   SequencedMap<String, Object> fork(
       ApiRequest.ForkTemplate request, String tenant, long requestedNanos) throws CommandException {
-    Admission admission = new Admission(tenant, "fork of " + request.template());
+    return start(forkRequest(request, tenant), "fork of " + request.template(), requestedNanos);
+  }
+
+  /**
+   * Lets a VM go on from a snapshot, and lets go of the snapshot, which nobody else restores
+   * meanwhile.
+   *
+   * @param requestedNanos when the request came, as System.nanoTime
+   */
+  synchronized SequencedMap<String, Object> restore(
+      ApiRequest.RestoreVm request, String tenant, long requestedNanos) throws CommandException {
+    String name = request.name().isEmpty() ? request.snapshot() : request.name();
+    try {
+      return start(
+          new ForkRequest(request.snapshot(), tenant, Optional.of(name), "", Map.of(), Map.of()),
+          "restore of " + request.snapshot(),
+          requestedNanos);
+    } finally {
+      service.close(request.snapshot());
+    }
+  }
+
+  private SequencedMap<String, Object> start(
+      ForkRequest request, String origin, long requestedNanos) throws CommandException {
+    Admission admission = new Admission(request.tenant(), origin);
     boolean running = false;
     try {
-      Fork fork = service.fork(forkRequest(request, tenant), requestedNanos, admission);
+      Fork fork = service.fork(request, requestedNanos, admission);
       registry.adopt(admission.entry, fork.vm());
       running = true;
       SequencedMap<String, Object> facts = VmDescription.started(admission.entry);

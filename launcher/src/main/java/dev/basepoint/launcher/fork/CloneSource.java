@@ -77,8 +77,14 @@ final class CloneSource implements AutoCloseable {
         && (net.backend() instanceof NetBackend.Tap || net.backend() instanceof NetBackend.Stream));
   }
 
-  /** The template's manifest with network addresses that no other clone has. */
+  /**
+   * The template's manifest with network addresses that no other clone has. A snapshot's VM keeps
+   * its own.
+   */
   VmManifest manifestOfClone(String name) {
+    if (template().kind() == Template.Kind.SNAPSHOT) {
+      return manifest.withName(name);
+    }
     List<DeviceSpec> devices = new ArrayList<>();
     for (DeviceSpec device : manifest.devices()) {
       devices.add(

@@ -14,14 +14,23 @@ import java.util.List;
 public record DiskFiles(Fd image, List<Fd> layers) implements AutoCloseable {
   /** Descriptors of its own for the files of {@code disk}. */
   static DiskFiles of(DevicePlan.Blk disk) throws IOException {
-    List<Fd> layers = new ArrayList<>();
+    return duplicate(disk.image(), disk.layers());
+  }
+
+  /** Further descriptors for the same files. */
+  DiskFiles duplicate() throws IOException {
+    return duplicate(image, layers);
+  }
+
+  private static DiskFiles duplicate(Fd image, List<Fd> layers) throws IOException {
+    List<Fd> own = new ArrayList<>();
     try {
-      for (Fd layer : disk.layers()) {
-        layers.add(layer.duplicate());
+      for (Fd layer : layers) {
+        own.add(layer.duplicate());
       }
-      return new DiskFiles(disk.image().duplicate(), List.copyOf(layers));
+      return new DiskFiles(image.duplicate(), List.copyOf(own));
     } catch (IOException e) {
-      layers.forEach(Fd::close);
+      own.forEach(Fd::close);
       throw e;
     }
   }

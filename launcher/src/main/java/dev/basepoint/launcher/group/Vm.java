@@ -253,8 +253,8 @@ public final class Vm implements AutoCloseable {
   private void end(Runnable complete) {
     group.close();
     console.end();
-    images.values().forEach(DiskFiles::close);
     synchronized (transition) {
+      images.values().forEach(DiskFiles::close);
       state = State.ENDED;
     }
     ready.completeExceptionally(
@@ -337,6 +337,50 @@ public final class Vm implements AutoCloseable {
   /** Lets a paused VM go on. */
   public void resume(Duration timeout) throws IOException, VmStateException {
     transit(State.PAUSED, State.RUNNING, new SupervisionRequest.ResumeVm(), timeout);
+  }
+
+  /** Does something to a VM that stands. */
+  @FunctionalInterface
+  public interface PausedAction<T> {
+    /**
+     * @param disks the files of each disk, by its device's name; open until this returns
+     */
+    T perform(Map<String, DiskFiles> disks) throws IOException;
+  }
+
+  /**
+   * Does something while no vCPU runs and nobody else pauses or resumes the VM. One that ran goes
+   * on afterwards, also if the action fails.
+   *
+   * @param timeout for pausing and for going on, each
+   * @throws VmStateException if the VM neither runs nor is paused
+   */
+  public <T> T whilePaused(Duration timeout, PausedAction<T> action)
+      throws IOException, VmStateException {
+    synchronized (transition) {
+      boolean ran = state == State.RUNNING;
+      if (!ran && state != State.PAUSED) {
+        throw new VmStateException(refusal());
+      }
+      Map<String, DiskFiles> disks = new LinkedHashMap<>();
+      try {
+        for (Map.Entry<String, DiskFiles> disk : images.entrySet()) {
+          disks.put(disk.getKey(), disk.getValue().duplicate());
+        }
+        if (ran) {
+          group.callVmm(new SupervisionRequest.PauseVm(), timeout);
+        }
+        try {
+          return action.perform(disks);
+        } finally {
+          if (ran) {
+            group.callVmm(new SupervisionRequest.ResumeVm(), timeout);
+          }
+        }
+      } finally {
+        disks.values().forEach(DiskFiles::close);
+      }
+    }
   }
 
   private void transit(State from, State to, SupervisionRequest request, Duration timeout)

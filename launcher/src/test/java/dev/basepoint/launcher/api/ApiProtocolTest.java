@@ -30,7 +30,9 @@ final class ApiProtocolTest {
           new ApiRequest.StopVm("vm-1", 1500),
           new ApiRequest.PauseVm("vm-1"),
           new ApiRequest.ResumeVm("vm-1"),
-          new ApiRequest.ReadConsole("vm-1", 1L << 40, 30_000));
+          new ApiRequest.ReadConsole("vm-1", 1L << 40, 30_000),
+          new ApiRequest.CaptureVm("vm-1", "kept", true, false),
+          new ApiRequest.RestoreVm("kept", ""));
 
   private static SequencedMap<String, Object> facts() {
     SequencedMap<String, Object> facts = new LinkedHashMap<>();

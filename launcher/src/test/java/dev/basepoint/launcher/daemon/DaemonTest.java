@@ -367,7 +367,7 @@ final class DaemonTest {
       client.facts(new ApiRequest.ListVms(false), ApiClient.QUICK);
     }
     Peer user = new Peer(1, 1000);
-    Dispatcher dispatcher = new Dispatcher(daemon::status, null, null, null);
+    Dispatcher dispatcher = new Dispatcher(daemon::status, null, null, null, null, null);
     assertRefused(
         ExitCode.PERMISSION_DENIED,
         () ->
