@@ -42,7 +42,8 @@ final class BenchDaemon implements AutoCloseable {
   private final Process daemon;
   private final DaemonPaths paths;
 
-  private BenchDaemon(Installation installation, Path directory, Process daemon, ApiClient client) {
+  private BenchDaemon(
+      Installation installation, Path directory, Process daemon, DaemonPaths paths) {
     this.installation = installation;
     this.directory = directory;
     this.daemon = daemon;
