@@ -10,6 +10,7 @@ import dev.basepoint.launcher.group.VmStateException;
 import dev.basepoint.launcher.manifest.BlkSpec;
 import dev.basepoint.launcher.manifest.BlockSource;
 import dev.basepoint.launcher.manifest.DeviceSpec;
+import dev.basepoint.launcher.manifest.ReadyPoint;
 import dev.basepoint.launcher.manifest.VmManifest;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -62,7 +63,7 @@ public final class RunningCapture {
       throws IOException, VmStateException {
     VmManifest manifest = vm.manifest();
     try (TemplateDraft draft = store.begin(name, tenant, replace)) {
-      draft.add(Template.MANIFEST, ManifestYaml.write(manifest));
+      draft.add(Template.MANIFEST, ManifestYaml.write(stored(manifest)));
       List<Copied> disks = new ArrayList<>();
       long pausedNanos = System.nanoTime();
       try (SavedMemory saved =
@@ -77,6 +78,15 @@ public final class RunningCapture {
         disks.stream().filter(disk -> disk.reference() != null).forEach(d -> d.reference().close());
       }
     }
+  }
+
+  /**
+   * A template of a running VM is not what its manifest boots to, and so not made again by that.
+   */
+  private VmManifest stored(VmManifest manifest) {
+    return kind == Template.Kind.TEMPLATE
+        ? manifest.withBasepoint(manifest.basepoint().withReady(new ReadyPoint.Command()))
+        : manifest;
   }
 
   private static SavedMemory save(
