@@ -74,7 +74,8 @@ final class VhostUserControl implements FrontEndControl {
           onLeft.run();
         }
       }
-    } catch (IOException e) {
+    } catch (IOException | IllegalStateException e) {
+      // Once it ends, descriptors may be closed under it: nobody waits for a slow thread for ever.
       if (!isEnding()) {
         // Memory that may still be in use must not be unmapped; the launcher starts a new process.
         throw new IllegalStateException("the vhost-user service cannot go on", e);
