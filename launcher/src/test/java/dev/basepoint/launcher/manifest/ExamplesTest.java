@@ -28,7 +28,13 @@ final class ExamplesTest {
   void areThere() throws Exception {
     assertEquals(
         List.of(
-            "big.yaml", "passt.yaml", "probe.yaml", "stream-peer.yaml", "stream.yaml", "tap.yaml"),
+            "big.yaml",
+            "passt.yaml",
+            "probe.yaml",
+            "stream-peer.yaml",
+            "stream.yaml",
+            "tap.yaml",
+            "template.yaml"),
         examples().stream().map(file -> file.getFileName().toString()).toList());
   }
 
