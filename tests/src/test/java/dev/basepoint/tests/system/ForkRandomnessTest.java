@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** No two clones know the same random bytes. */
 class ForkRandomnessTest {
-  private static final int FORKS = Integer.getInteger("test.forks", 1000);
+  private static final int FORKS = Integer.getInteger("test.forks", 200);
 
   /** With these a request is in flight when the template is taken. */
   private static final int FORKS_IN_FLIGHT = FORKS * 2 / 5;
