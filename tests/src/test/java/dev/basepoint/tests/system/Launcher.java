@@ -101,6 +101,9 @@ final class Launcher implements AutoCloseable {
   /** The command line that {@link #start(List, String...)} runs. */
   static List<String> command(List<String> properties, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
+    // Whoever runs the tests in the background may have them ignore Ctrl-C, and children inherit that.
+    command.add("env");
+    command.add("--default-signal=INT,HUP");
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-Dvmm.root=" + root());
     command.add("--enable-native-access=ALL-UNNAMED");
