@@ -101,7 +101,8 @@ final class Launcher implements AutoCloseable {
   /** The command line that {@link #start(List, String...)} runs. */
   static List<String> command(List<String> properties, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
-    // Whoever runs the tests in the background may have them ignore Ctrl-C, and children inherit that.
+    // Whoever runs the tests in the background may have them ignore Ctrl-C, and children inherit
+    // that.
     command.add("env");
     command.add("--default-signal=INT,HUP");
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
