@@ -41,7 +41,7 @@ final class Exhaustion {
   /** The most that a process can have touched, by its policy's {@code cgroup memory.max}. */
   private static long memoryMib(Victim victim) {
     return switch (victim) {
-      case VMM_MAIN -> 64 + 3 * 320 + 256;
+      case VMM_MAIN -> 2 * 64 + 3 * 320 + 256;
       case BLK -> 192;
       case NET -> 160;
       case RNG -> 128;
